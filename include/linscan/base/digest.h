@@ -1,0 +1,28 @@
+// SHA-256 of data and weights, so that a result says exactly what it was computed from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace linscan {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(const void* data, int64_t bytes);
+  void update(std::string_view text) { update(text.data(), static_cast<int64_t>(text.size())); }
+  // The digest as 64 lower-case hexadecimal digits. Call once.
+  std::string finish();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+}  // namespace linscan

@@ -1,0 +1,26 @@
+// What the operating system knows: memory in use, sizes in words, where this program is installed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace linscan {
+
+// "8GiB", "512 MB", "1.5G", "1048576": bytes. Powers of 1024 with or without the i.
+int64_t parse_bytes(std::string_view text);
+// 1610612736 -> "1.50 GiB".
+std::string format_bytes(int64_t bytes);
+
+// Highest resident memory of this process so far, in bytes (VmHWM).
+int64_t peak_memory_bytes();
+// Memory that this process may still take: the smaller of what the machine has free and what its control group allows.
+int64_t available_memory_bytes();
+
+// Folder of the running executable.
+std::filesystem::path executable_folder();
+// Installed data files: <prefix>/share/linscan beside <prefix>/bin. `name` is relative to it.
+std::filesystem::path data_file(std::string_view name);
+
+}  // namespace linscan

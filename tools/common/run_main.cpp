@@ -1,0 +1,105 @@
+#include "common/run_main.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <utility>
+
+#include "linscan/base/error.h"
+#include "linscan/base/interrupt.h"
+#include "linscan/base/log.h"
+#include "linscan/base/progress.h"
+#include "linscan/base/version.h"
+
+namespace linscan::tools {
+namespace {
+
+constexpr int kExitInput = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitInternal = 3;
+constexpr int kExitInterrupted = 130;
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage: return kExitUsage;
+    case ErrorKind::kInternal: return kExitInternal;
+    case ErrorKind::kInput:
+    case ErrorKind::kUnsupported:
+    case ErrorKind::kNumeric:
+    case ErrorKind::kGate: return kExitInput;
+  }
+  return kExitInternal;
+}
+
+// libtorch puts a stack trace behind its message: the first line is for people, the rest for -vv.
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+void print_error(const std::string& tool, const std::string& message) {
+  Progress::clear_line();
+  std::fprintf(stderr, "%s: error: %s\n", tool.c_str(), message.c_str());
+}
+
+}  // namespace
+
+ToolApp::ToolApp(std::string name, std::string description, std::string example)
+    : name_(std::move(name)), app_(std::move(description), name_) {
+  app_.option_defaults()->always_capture_default();
+  app_.allow_config_extras(CLI::config_extras_mode::error);
+  app_.footer("Example:\n  " + example);
+  app_.get_formatter()->column_width(38);
+  app_.set_help_flag("-h,--help", "Print this help and exit")->group("General");
+  app_.set_version_flag("--version", fmt::format("{} {} ({})", name_, version(), commit()))
+      ->group("General");
+  app_.set_config("--config", "", "Read options from a TOML file; flags on the command line win")
+      ->group("General");
+  app_.add_flag("-q,--quiet", general_.quiet, "No progress, no log lines below warnings")
+      ->group("General");
+  app_.add_flag("-v,--verbose", general_.verbose, "More log lines; twice: details of errors too")
+      ->group("General");
+}
+
+int ToolApp::run(int argc, char** argv, const std::function<void()>& body) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app_.exit(e, std::cout, std::cerr);
+  } catch (const CLI::ParseError& e) {
+    print_error(name_, first_line(e.what()) + " (see --help)");
+    return kExitUsage;
+  }
+  const auto level = general_.quiet        ? log::Level::kWarn
+                     : general_.verbose > 0 ? log::Level::kDebug
+                                            : log::Level::kInfo;
+  log::configure(name_, level);
+  Progress::set_enabled(!general_.quiet);
+  install_interrupt_handlers();
+  try {
+    body();
+    std::cout.flush();
+    if (!std::cout) {
+      print_error(name_, "standard output cannot be written");
+      return kExitInput;
+    }
+    return 0;
+  } catch (const Interrupted&) {
+    print_error(name_, "interrupted; nothing half-written was left behind");
+    return kExitInterrupted;
+  } catch (const Error& e) {
+    print_error(name_, e.what());
+    return exit_code(e.kind());
+  } catch (const std::bad_alloc&) {
+    print_error(name_, "out of memory; lower --memory-limit or --tokens");
+    return kExitInput;
+  } catch (const std::exception& e) {
+    print_error(name_,
+                fmt::format("internal: {}", general_.verbose > 1 ? e.what() : first_line(e.what())));
+    return kExitInternal;
+  }
+}
+
+}  // namespace linscan::tools

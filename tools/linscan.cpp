@@ -1,0 +1,69 @@
+// The umbrella: `linscan NAME ARGS` runs the executable linscan-NAME beside it, as git does.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "linscan/base/system.h"
+#include "linscan/base/version.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+struct Command {
+  const char* name;
+  const char* summary;
+};
+
+constexpr Command kCommands[] = {
+    {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
+    {"report", "table or HTML report of a saved result"},
+    {"info", "what a checkpoint is, and whether it is supported"},
+    {"tokenize", "token ids of texts, one JSON array per record"},
+    {"doctor", "what this build and this machine can do"},
+};
+
+void print_help() {
+  fmt::print("linscan {} - how linear are the blocks of a transformer decoder?\n\n", linscan::version());
+  fmt::print("Usage: linscan COMMAND [OPTIONS]\n\nCommands:\n");
+  for (const Command& command : kCommands) {
+    fmt::print("  {:<10} {}\n", command.name, command.summary);
+  }
+  fmt::print("\nlinscan COMMAND --help shows the options of a command.\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    print_help();
+    return kExitUsage;
+  }
+  const std::string_view name = argv[1];
+  if (name == "-h" || name == "--help" || name == "help") {
+    print_help();
+    return 0;
+  }
+  if (name == "--version") {
+    fmt::print("linscan {} ({})\n", linscan::version(), linscan::commit());
+    return 0;
+  }
+  const fs::path program = linscan::executable_folder() / fmt::format("linscan-{}", name);
+  if (name.starts_with("-") || name.find('/') != std::string_view::npos || !fs::exists(program)) {
+    fmt::print(stderr, "linscan: error: there is no command \"{}\"; `linscan --help` lists them\n", name);
+    return kExitUsage;
+  }
+  execv(program.c_str(), argv + 1);
+  fmt::print(stderr, "linscan: error: {}: {}\n", program.string(), std::strerror(errno));
+  return 3;
+}
