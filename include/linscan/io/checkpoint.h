@@ -1,0 +1,83 @@
+// A HuggingFace checkpoint folder: config.json and the weights, in one safetensors file or in
+// shards.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "linscan/base/json.h"
+#include "linscan/io/safetensors.h"
+
+namespace linscan {
+
+// An opened checkpoint. Opening maps and checks every file but reads no weights: a mapping costs
+// address space only. Copies share one state, which never changes, so any thread may use it.
+class Checkpoint {
+ public:
+  // Opens config.json and `model.safetensors`, else the shards that `model.safetensors.index.json`
+  // names (the order of transformers). The index decides: its files must be plain names inside the
+  // folder and hold every tensor it maps to them; a tensor that a shard holds but the index does
+  // not map there is left out, with one warning. Throws Error(kInput) for what is missing or
+  // malformed; Error(kUnsupported) for quantized weights (a `quantization_config`: GPTQ, AWQ,
+  // bitsandbytes, FP8, ...) and for folders with pytorch_model.bin only.
+  static Checkpoint open(const std::filesystem::path& folder);
+
+  const std::filesystem::path& folder() const;
+  // config.json, an object.
+  const Json& config() const;
+  // Sorted by bytes.
+  std::vector<std::string> names() const;
+  // Null when there is no such tensor. The pointer lives as long as this checkpoint or a copy of
+  // it.
+  const TensorView* find(std::string_view name) const;
+  // Throws Error(kInput) when there is no such tensor.
+  const TensorView& at(std::string_view name) const;
+  // The `__metadata__` of all files together; where two differ, the first file by name counts. Some
+  // writers note aliases of tied tensors here ("lm_head.weight": "model.embed_tokens.weight").
+  const std::map<std::string, std::string>& metadata() const;
+  // The weight files, sorted by name.
+  const std::vector<std::filesystem::path>& files() const;
+  // Bytes of all tensors.
+  int64_t total_bytes() const;
+  // WeightsDigest of all tensors: reads every weight once.
+  std::string weights_sha256() const;
+
+ private:
+  struct State;
+  explicit Checkpoint(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+  std::shared_ptr<const State> state_;
+};
+
+// Names the weights of a checkpoint, independent of tensor order and sharding:
+//
+//   tensor digest  = SHA-256(name NUL dtype NUL shape NUL data)   shape: decimal sizes joined by
+//   ',' ("32,64") weights digest = SHA-256(lines), one line "name digest\n" per tensor, sorted by
+//   name
+//
+// dtype is name(DType), data are the bytes of the file, digests are 64 lower-case hexadecimal
+// digits. Tensors may be added while their pages are in memory anyway; finish() reads what is left.
+class WeightsDigest {
+ public:
+  // Hashes the tensor's data. Thread-safe; a tensor that was added before is not hashed again.
+  void add(const TensorView& tensor);
+  bool has(std::string_view name) const;
+  // Hashes the tensors of `checkpoint` that were not added, giving their memory back as it goes,
+  // and returns the weights digest. Throws Error(kInternal) when a tensor was added that
+  // `checkpoint` does not have, and Interrupted after Ctrl-C.
+  std::string finish(const Checkpoint& checkpoint);
+
+ private:
+  void store(const std::string& name, std::string digest);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string, std::less<>> digests_;  // name -> tensor digest
+};
+
+}  // namespace linscan
