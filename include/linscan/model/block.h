@@ -1,0 +1,92 @@
+// The one forward pass of a block, an embedding and a head. Everything that differs between families is in DecoderConfig.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "linscan/model/config.h"
+#include "linscan/model/weights.h"
+
+namespace linscan {
+
+// The windows of a batch. Their tokens are packed without padding: window w covers `lengths[w]` consecutive rows.
+class BatchLayout {
+ public:
+  explicit BatchLayout(std::vector<int64_t> lengths);
+
+  // Consecutive windows of one length, which attention handles together.
+  struct Run {
+    int64_t first_row;
+    int64_t windows;
+    int64_t length;
+  };
+
+  const std::vector<Run>& runs() const { return runs_; }
+  const std::vector<int64_t>& lengths() const { return lengths_; }
+  int64_t rows() const { return rows_; }
+
+ private:
+  std::vector<int64_t> lengths_;
+  std::vector<Run> runs_;
+  int64_t rows_ = 0;
+};
+
+// Rotary tables and attention masks of one model on one device, made once per window length.
+class PositionCache {
+ public:
+  PositionCache(const DecoderConfig& config, at::ScalarType compute_dtype, at::Device device);
+
+  struct Rotary {
+    at::Tensor cos;  // (T, R/2) compute dtype, R rotated features
+    at::Tensor sin;
+  };
+  // Tables for a window of `length` tokens (HF modeling_rope_utils.py).
+  const Rotary& rotary(int64_t length);
+
+  // Additive mask (T, T) of a sliding window; undefined where plain causal attention is the same.
+  at::Tensor window_mask(int64_t length, int64_t window);
+
+ private:
+  const DecoderConfig& config_;
+  at::ScalarType dtype_;
+  at::Device device_;
+  std::map<int64_t, Rotary> rotary_;
+  std::map<std::pair<int64_t, int64_t>, at::Tensor> masks_;
+};
+
+// What a block did to its batch; all (N, C) fp32.
+struct BlockOutput {
+  at::Tensor attention;   // attn_out: added to the stream by the attention sublayer
+  at::Tensor mlp;         // mlp_out: added to the stream by the MLP sublayer
+  at::Tensor resid_post;  // the stream after the block
+};
+
+// x  (N, C) fp32, resid_pre of the block, on the weights' device. `block` selects window and attention scale.
+// Matmuls run in the dtype of the weights, norms and the residual stream in fp32.
+BlockOutput forward_block(const DecoderConfig& config,
+                          int64_t block,
+                          const BlockWeights& weights,
+                          const at::Tensor& x,
+                          const BatchLayout& layout,
+                          PositionCache& positions);
+
+// ids  (N) int64 on the host, packed as `layout` says. Returns resid_pre.0 (N, C) fp32 on `device`.
+at::Tensor forward_embedding(const DecoderConfig& config,
+                             const EmbeddingWeights& weights,
+                             const at::Tensor& ids,
+                             const BatchLayout& layout,
+                             at::Device device);
+
+// resid_post of the last block (N, C) fp32 -> the state after the final norm (N, C) fp32; the same tensor without one.
+at::Tensor forward_final_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x);
+
+// The final-norm state (N, C) fp32 -> logits (N, V) fp32.
+at::Tensor forward_head(const HeadWeights& weights, const at::Tensor& normed);
+
+// Norm of the config's kind over the last dimension; x (N, C) fp32.
+at::Tensor apply_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x);
+
+}  // namespace linscan

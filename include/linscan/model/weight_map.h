@@ -1,0 +1,46 @@
+// Which tensor of a checkpoint fills which slot of the decoder: the weight table applied, with every problem found at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "linscan/io/checkpoint.h"
+#include "linscan/model/config.h"
+#include "linscan/model/family.h"
+
+namespace linscan {
+
+struct MappedWeight {
+  const TensorView* tensor = nullptr;  // lives as long as the checkpoint
+  Transform transform = Transform::kNone;
+};
+
+class WeightMap {
+ public:
+  // Checks that the checkpoint holds exactly what the family's table asks for, in the shapes of the config and in
+  // floating point. Missing, unexpected and misshapen tensors are all listed in one error.
+  static WeightMap resolve(const Checkpoint& checkpoint,
+                           const DecoderConfig& config,
+                           const Family& family);
+
+  // nullptr where the decoder has no such weight. `block` is ignored for slots of the model.
+  const MappedWeight* find(Slot slot, int64_t block = 0) const;
+
+  // Distinct tensors of one block, and those outside the blocks.
+  std::vector<const TensorView*> block_tensors(int64_t block) const;
+  std::vector<const TensorView*> model_tensors() const;
+
+  // Stored numbers, each tensor counted once (a tied head is not counted again).
+  int64_t parameters() const { return parameters_; }
+  // Bytes of the largest block as stored.
+  int64_t largest_block_bytes() const;
+
+ private:
+  std::map<std::pair<int64_t, Slot>, MappedWeight> weights_;  // key: block (-1 for the model), slot
+  int64_t blocks_ = 0;
+  int64_t parameters_ = 0;
+};
+
+}  // namespace linscan

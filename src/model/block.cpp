@@ -1,0 +1,187 @@
+#include "linscan/model/block.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+namespace linscan {
+namespace {
+
+at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
+  return at::linear(x, linear.weight, linear.bias);
+}
+
+// x  (B, T, heads, D). Rotates the first R features of every head, as halves: (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
+at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables, int64_t dimensions) {
+  const int64_t half = dimensions / 2;
+  const at::Tensor cos = tables.cos.unsqueeze(1);  // (T, 1, R/2)
+  const at::Tensor sin = tables.sin.unsqueeze(1);
+  const at::Tensor first = x.slice(-1, 0, half);
+  const at::Tensor second = x.slice(-1, half, dimensions);
+  std::vector<at::Tensor> parts = {first * cos - second * sin, second * cos + first * sin};
+  if (dimensions < x.size(-1)) {
+    parts.push_back(x.slice(-1, dimensions));
+  }
+  return at::cat(parts, -1);
+}
+
+// Every key/value head serves H / K query heads. (B, K, T, D) -> (B, H, T, D)
+at::Tensor repeat_heads(const at::Tensor& x, int64_t heads) {
+  const int64_t kv_heads = x.size(1);
+  if (kv_heads == heads) {
+    return x;
+  }
+  return x.unsqueeze(2)
+      .expand({x.size(0), kv_heads, heads / kv_heads, x.size(2), x.size(3)})
+      .reshape({x.size(0), heads, x.size(2), x.size(3)});
+}
+
+// qkv  (N, HD + 2KD). Returns the heads' outputs side by side, (N, HD), compute dtype.
+at::Tensor attend(const DecoderConfig& config,
+                  const BlockConfig& block,
+                  const at::Tensor& qkv,
+                  const BatchLayout& layout,
+                  PositionCache& positions) {
+  const int64_t query_size = config.query_size();
+  const int64_t key_size = config.key_size();
+  std::vector<at::Tensor> outputs;
+  for (const BatchLayout::Run& run : layout.runs()) {
+    const int64_t rows = run.windows * run.length;
+    const at::Tensor mine = qkv.narrow(0, run.first_row, rows);
+    const auto split = [&](int64_t start, int64_t size, int64_t heads) {
+      return mine.narrow(1, start, size).unflatten(1, {heads, config.head_size}).unflatten(0, {run.windows, run.length});
+    };
+    at::Tensor query = split(0, query_size, config.heads);  // (B, T, H, D)
+    at::Tensor key = split(query_size, key_size, config.kv_heads);
+    const at::Tensor value = split(query_size + key_size, key_size, config.kv_heads);
+    if (config.position == PositionKind::kRotary) {
+      const PositionCache::Rotary& tables = positions.rotary(run.length);
+      query = rotate(query, tables, config.rotary.dimensions);
+      key = rotate(key, tables, config.rotary.dimensions);
+    }
+    const at::Tensor mask = positions.window_mask(run.length, block.window);
+    const at::Tensor mixed =
+        at::scaled_dot_product_attention(query.transpose(1, 2),
+                                         repeat_heads(key.transpose(1, 2), config.heads),
+                                         repeat_heads(value.transpose(1, 2), config.heads),
+                                         mask.defined() ? std::optional(mask) : std::nullopt,
+                                         /*dropout_p=*/0.0,
+                                         /*is_causal=*/!mask.defined(),
+                                         block.attention_scale);  // (B, H, T, D)
+    outputs.push_back(mixed.transpose(1, 2).reshape({rows, query_size}));
+  }
+  return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
+}
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::kGeluErf: return at::gelu(x);
+    case Activation::kGeluTanh: return at::gelu(x, "tanh");
+    case Activation::kQuickGelu: return x * at::sigmoid(1.702 * x);
+    case Activation::kRelu: return at::relu(x);
+    case Activation::kSilu: return at::silu(x);
+  }
+  TORCH_CHECK(false, "unknown activation");
+}
+
+// x  (N, C) fp32, already normed where the placement says so. Returns (N, C) fp32.
+at::Tensor attention_sublayer(const DecoderConfig& config,
+                              int64_t block,
+                              const BlockWeights& weights,
+                              const at::Tensor& x,
+                              const BatchLayout& layout,
+                              PositionCache& positions) {
+  const at::Tensor qkv = apply_linear(weights.qkv, x.to(weights.qkv.weight.scalar_type()));
+  const at::Tensor mixed =
+      attend(config, config.per_block[static_cast<size_t>(block)], qkv, layout, positions);
+  return apply_linear(weights.output, mixed).to(at::kFloat);
+}
+
+at::Tensor mlp_sublayer(const DecoderConfig& config, const BlockWeights& weights, const at::Tensor& x) {
+  const at::Tensor input = x.to(weights.up.weight.scalar_type());
+  at::Tensor hidden = apply_linear(weights.up, input);
+  if (config.mlp_kind == MlpKind::kGated) {
+    hidden = activate(config.activation, apply_linear(weights.gate, input)).mul_(hidden);
+  } else {
+    hidden = activate(config.activation, hidden);
+  }
+  return apply_linear(weights.down, hidden).to(at::kFloat);
+}
+
+}  // namespace
+
+BatchLayout::BatchLayout(std::vector<int64_t> lengths) : lengths_(std::move(lengths)) {
+  for (const int64_t length : lengths_) {
+    if (runs_.empty() || runs_.back().length != length) {
+      runs_.push_back({rows_, 0, length});
+    }
+    ++runs_.back().windows;
+    rows_ += length;
+  }
+}
+
+at::Tensor apply_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x) {
+  const int64_t width = x.size(-1);
+  const auto weight = norm.weight.defined() ? std::optional(norm.weight) : std::nullopt;
+  if (config.norm == NormKind::kRmsNorm) {
+    return at::rms_norm(x, {width}, weight, config.norm_eps);
+  }
+  const auto bias = norm.bias.defined() ? std::optional(norm.bias) : std::nullopt;
+  return at::layer_norm(x, {width}, weight, bias, config.norm_eps);
+}
+
+BlockOutput forward_block(const DecoderConfig& config,
+                          int64_t block,
+                          const BlockWeights& weights,
+                          const at::Tensor& x,
+                          const BatchLayout& layout,
+                          PositionCache& positions) {
+  BlockOutput out;
+  if (config.norm_placement == NormPlacement::kPost) {
+    out.attention = attention_sublayer(config, block, weights, x, layout, positions);
+    const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
+    out.mlp = mlp_sublayer(config, weights, middle);
+    out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
+    return out;
+  }
+  const at::Tensor attention_input = apply_norm(config, weights.attention_norm, x);
+  out.attention = attention_sublayer(config, block, weights, attention_input, layout, positions);
+  const at::Tensor middle = x + out.attention;
+  const bool parallel = config.residual == ResidualKind::kParallel;
+  out.mlp = mlp_sublayer(config, weights, apply_norm(config, weights.mlp_norm, parallel ? x : middle));
+  out.resid_post = middle + out.mlp;
+  return out;
+}
+
+at::Tensor forward_embedding(const DecoderConfig& config,
+                             const EmbeddingWeights& weights,
+                             const at::Tensor& ids,
+                             const BatchLayout& layout,
+                             at::Device device) {
+  at::Tensor x = weights.tokens.index_select(0, ids).to(device, at::kFloat);  // (N, E)
+  if (weights.projection.defined()) {
+    x = at::linear(x, weights.projection);  // (N, C)
+  }
+  if (weights.positions.defined()) {
+    std::vector<at::Tensor> rows;
+    for (const BatchLayout::Run& run : layout.runs()) {
+      rows.push_back(at::arange(config.position_offset, config.position_offset + run.length).repeat({run.windows}));
+    }
+    x = x + weights.positions.index_select(0, at::cat(rows)).to(device, at::kFloat);
+  }
+  return x;
+}
+
+at::Tensor forward_final_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x) {
+  return config.final_norm ? apply_norm(config, norm, x) : x;
+}
+
+at::Tensor forward_head(const HeadWeights& weights, const at::Tensor& normed) {
+  at::Tensor x = normed.to(weights.head.weight.scalar_type());
+  if (weights.projection.weight.defined()) {
+    x = apply_linear(weights.projection, x);
+  }
+  return apply_linear(weights.head, x).to(at::kFloat);
+}
+
+}  // namespace linscan

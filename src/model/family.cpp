@@ -1,0 +1,118 @@
+#include "linscan/model/family.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "linscan/base/error.h"
+#include "model/families/shared.h"
+
+namespace linscan {
+namespace {
+
+struct SlotName {
+  Slot slot;
+  std::string_view name;
+};
+
+constexpr SlotName kSlotNames[] = {
+    {Slot::kTokenEmbedding, "embedding.weight"},
+    {Slot::kPositionEmbedding, "position_embedding.weight"},
+    {Slot::kEmbeddingProjection, "embedding_projection.weight"},
+    {Slot::kFinalNormWeight, "final_norm.weight"},
+    {Slot::kFinalNormBias, "final_norm.bias"},
+    {Slot::kHeadProjection, "head_projection.weight"},
+    {Slot::kHead, "head.weight"},
+    {Slot::kAttentionNormWeight, "attention_norm.weight"},
+    {Slot::kAttentionNormBias, "attention_norm.bias"},
+    {Slot::kQkvWeight, "attention.qkv.weight"},
+    {Slot::kQkvBias, "attention.qkv.bias"},
+    {Slot::kQueryWeight, "attention.query.weight"},
+    {Slot::kQueryBias, "attention.query.bias"},
+    {Slot::kKeyWeight, "attention.key.weight"},
+    {Slot::kKeyBias, "attention.key.bias"},
+    {Slot::kValueWeight, "attention.value.weight"},
+    {Slot::kValueBias, "attention.value.bias"},
+    {Slot::kOutputWeight, "attention.output.weight"},
+    {Slot::kOutputBias, "attention.output.bias"},
+    {Slot::kMlpNormWeight, "mlp_norm.weight"},
+    {Slot::kMlpNormBias, "mlp_norm.bias"},
+    {Slot::kGateWeight, "mlp.gate.weight"},
+    {Slot::kGateBias, "mlp.gate.bias"},
+    {Slot::kUpWeight, "mlp.up.weight"},
+    {Slot::kUpBias, "mlp.up.bias"},
+    {Slot::kDownWeight, "mlp.down.weight"},
+    {Slot::kDownBias, "mlp.down.bias"},
+};
+static_assert(std::size(kSlotNames) == static_cast<size_t>(Slot::kCount));
+
+std::string declared_architecture(const Json& config, std::string_view where) {
+  const auto found = config.find("architectures");
+  if (found == config.end() || found->is_null()) {
+    return "";
+  }
+  if (!found->is_array() || found->empty() || !found->front().is_string()) {
+    fail_input("{}: architectures: expected an array of strings", where);
+  }
+  return found->front().get<std::string>();
+}
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string supported_architectures() {
+  std::string text;
+  for (const Family& family : families()) {
+    for (const std::string_view architecture : family.architectures) {
+      text += fmt::format("{}{}", text.empty() ? "" : ", ", architecture);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const Family> families() {
+  static const std::array kFamilies = {kLlamaFamily, kGpt2Family, kOptFamily, kGptNeoxFamily};
+  return kFamilies;
+}
+
+const Family& find_family(const Json& config, std::string_view where) {
+  const ConfigReader reader(config, where);
+  const std::string type = reader.text_or("model_type", "");
+  const std::string architecture = declared_architecture(config, where);
+  for (const Family& family : families()) {
+    if (architecture.empty() ? contains(family.model_types, type)
+                             : contains(family.architectures, architecture)) {
+      return family;
+    }
+  }
+  fail_unsupported("{}: architecture \"{}\" (model_type \"{}\") is not supported; supported are {}",
+                   where,
+                   architecture,
+                   type,
+                   supported_architectures());
+}
+
+DecoderConfig read_decoder_config(const Json& config, std::string_view where) {
+  const Family& family = find_family(config, where);
+  const ConfigReader reader(config, where);
+  DecoderConfig decoder = family.read_config(reader);
+  decoder.family = family.name;
+  decoder.architecture = declared_architecture(config, where);
+  decoder.dtype = reader.text_or("dtype", reader.text_or("torch_dtype", ""));
+  return decoder;
+}
+
+std::string_view name(Slot slot) {
+  return slot == Slot::kCount ? "" : kSlotNames[static_cast<size_t>(slot)].name;
+}
+
+bool is_block_slot(Slot slot) {
+  return slot >= Slot::kAttentionNormWeight && slot < Slot::kCount;
+}
+
+}  // namespace linscan

@@ -1,0 +1,82 @@
+// Rotary tables and masks: PositionCache of block.h.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+#include "linscan/model/block.h"
+
+namespace linscan {
+namespace {
+
+// 1 / base^(2i/R), in fp32 as HF computes it: the last bits of the angles at far positions depend on that. (R/2)
+at::Tensor plain_frequencies(double base, int64_t dimensions) {
+  const at::Tensor exponent =
+      at::arange(0, dimensions, 2, at::kFloat) / static_cast<double>(dimensions);
+  return at::reciprocal(at::pow(at::Scalar(base), exponent));
+}
+
+// HF _compute_llama3_parameters: long wavelengths are stretched by `factor`, short ones kept, between them a ramp.
+at::Tensor llama3_frequencies(const RotaryConfig& rotary) {
+  const at::Tensor frequency = plain_frequencies(rotary.base, rotary.dimensions);
+  const auto context = static_cast<double>(rotary.original_positions);
+  const double longest = context / rotary.low_frequency_factor;
+  const double shortest = context / rotary.high_frequency_factor;
+  const at::Tensor wavelength = 2 * std::numbers::pi / frequency;
+  const at::Tensor stretched = at::where(wavelength > longest, frequency / rotary.factor, frequency);
+  const at::Tensor ramp = (context / wavelength - rotary.low_frequency_factor) /
+                          (rotary.high_frequency_factor - rotary.low_frequency_factor);
+  const at::Tensor smooth = (1 - ramp) * stretched / rotary.factor + ramp * stretched;
+  const at::Tensor between = (wavelength >= shortest).logical_and(wavelength <= longest);
+  return at::where(between, smooth, stretched);
+}
+
+at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
+  switch (rotary.scaling) {
+    case RopeScaling::kNone: return plain_frequencies(rotary.base, rotary.dimensions);
+    case RopeScaling::kLinear: return plain_frequencies(rotary.base, rotary.dimensions) / rotary.factor;
+    case RopeScaling::kLlama3: return llama3_frequencies(rotary);
+    case RopeScaling::kDynamic: break;
+  }
+  // HF _compute_dynamic_ntk_parameters: the base grows once a window is longer than the original context.
+  const auto context = static_cast<double>(rotary.original_positions);
+  const double reach = std::max(static_cast<double>(length), context);
+  const auto dimensions = static_cast<double>(rotary.dimensions);
+  const double growth = rotary.factor * reach / context - (rotary.factor - 1);
+  return plain_frequencies(rotary.base * std::pow(growth, dimensions / (dimensions - 2)), rotary.dimensions);
+}
+
+}  // namespace
+
+PositionCache::PositionCache(const DecoderConfig& config, at::ScalarType compute_dtype, at::Device device)
+    : config_(config), dtype_(compute_dtype), device_(device) {}
+
+const PositionCache::Rotary& PositionCache::rotary(int64_t length) {
+  const auto found = rotary_.find(length);
+  if (found != rotary_.end()) {
+    return found->second;
+  }
+  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);          // (T, 1)
+  const at::Tensor angle = position * frequencies(config_.rotary, length).unsqueeze(0);  // (T, R/2)
+  Rotary tables{angle.cos().to(device_, dtype_), angle.sin().to(device_, dtype_)};
+  return rotary_.emplace(length, std::move(tables)).first->second;
+}
+
+at::Tensor PositionCache::window_mask(int64_t length, int64_t window) {
+  if (window == 0 || length <= window) {
+    return {};
+  }
+  at::Tensor& mask = masks_[{length, window}];
+  if (!mask.defined()) {
+    const at::Tensor position = at::arange(length);
+    const at::Tensor distance = position.unsqueeze(1) - position.unsqueeze(0);  // query - key
+    const at::Tensor visible = (distance >= 0).logical_and(distance < window);
+    mask = at::zeros({length, length}, at::kFloat)
+               .masked_fill(visible.logical_not(), -INFINITY)
+               .to(device_, dtype_);
+  }
+  return mask;
+}
+
+}  // namespace linscan
