@@ -21,9 +21,10 @@ namespace linscan {
 class Checkpoint {
  public:
   // Opens config.json and `model.safetensors`, else the shards that `model.safetensors.index.json`
-  // names (the order of transformers). The index decides: its files must be plain names inside the
-  // folder and hold every tensor it maps to them; a tensor that a shard holds but the index does
-  // not map there is left out, with one warning. Throws Error(kInput) for what is missing or
+  // names (the order of transformers). Shards must be plain file names inside the folder and hold
+  // every tensor that the index maps to them. A tensor that a shard holds and the index does not
+  // name is used all the same, with one warning, as transformers does; where two shards hold the
+  // same tensor, the index must say which counts. Throws Error(kInput) for what is missing or
   // malformed; Error(kUnsupported) for quantized weights (a `quantization_config`: GPTQ, AWQ,
   // bitsandbytes, FP8, ...) and for folders with pytorch_model.bin only.
   static Checkpoint open(const std::filesystem::path& folder);
@@ -38,8 +39,9 @@ class Checkpoint {
   const TensorView* find(std::string_view name) const;
   // Throws Error(kInput) when there is no such tensor.
   const TensorView& at(std::string_view name) const;
-  // The `__metadata__` of all files together; where two differ, the first file by name counts. Some
-  // writers note aliases of tied tensors here ("lm_head.weight": "model.embed_tokens.weight").
+  // The `__metadata__` of all files together; where two differ, the first file by name counts.
+  // Writers note tied tensors here, the name left out -> the name kept ("lm_head.weight" ->
+  // "model.embed_tokens.weight").
   const std::map<std::string, std::string>& metadata() const;
   // The weight files, sorted by name.
   const std::vector<std::filesystem::path>& files() const;

@@ -44,6 +44,7 @@ class MappedFile {
 
  private:
   MappedFile(std::filesystem::path path, std::byte* data, size_t size);
+  void require_range(int64_t offset, int64_t bytes) const;
 
   std::filesystem::path path_;
   std::byte* data_;

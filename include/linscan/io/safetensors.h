@@ -57,6 +57,8 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return file_->path(); }
 
  private:
+  SafetensorsFile() = default;
+
   std::shared_ptr<MappedFile> file_;
   std::vector<TensorView> tensors_;
   std::vector<int32_t> by_name_;  // indices into tensors_, sorted by name

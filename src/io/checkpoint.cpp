@@ -1,0 +1,279 @@
+#include "linscan/io/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "io/checkpoint_index.h"
+#include "io/json_events.h"
+#include "linscan/base/error.h"
+#include "linscan/base/log.h"
+
+namespace linscan {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr int64_t kMaxConfigBytes = 4 << 20;  // real ones are far below 1 MB
+constexpr size_t kMaxListed = 20;
+
+// "a", "b" and 3 more
+std::string listed(const std::vector<std::string>& names) {
+  const size_t shown = std::min(names.size(), kMaxListed);
+  std::string out;
+  for (size_t i = 0; i < shown; ++i) {
+    out += (i == 0 ? "" : ", ") + show(names[i]);
+  }
+  return shown < names.size() ? out + fmt::format(" and {} more", names.size() - shown) : out;
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ec;
+  return fs::is_regular_file(path, ec);
+}
+
+void require_folder(const fs::path& folder) {
+  std::error_code ec;
+  const fs::file_status status = fs::status(folder, ec);
+  if (!fs::exists(status)) {
+    fail_input("{}: no such folder; expected a checkpoint folder with config.json and {}",
+               folder.string(),
+               kSingleFile);
+  }
+  if (!fs::is_directory(status)) {
+    fail_input("{}: is a file; expected the checkpoint folder that holds config.json and {}",
+               folder.string(),
+               kSingleFile);
+  }
+}
+
+Json read_config(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  LINSCAN_CHECK(is_file(path),
+                kInput,
+                "{}: has no config.json; expected a HuggingFace checkpoint folder",
+                folder.string());
+  Json config = read_json_file(path, kMaxConfigBytes);
+  LINSCAN_CHECK(config.is_object(),
+                kInput,
+                "{}: is a JSON {}, expected an object",
+                path.string(),
+                config.type_name());
+  return config;
+}
+
+// "gptq", "awq", "fp8", ...: the method of a `quantization_config`.
+std::string quantization_method(const Json& quantization) {
+  if (quantization.is_object() && quantization.contains("quant_method") &&
+      quantization["quant_method"].is_string()) {
+    return quantization["quant_method"].get<std::string>();
+  }
+  if (quantization.is_object() &&
+      (quantization.contains("load_in_4bit") || quantization.contains("load_in_8bit"))) {
+    return "bitsandbytes";  // its older releases did not write quant_method
+  }
+  return "unnamed method";
+}
+
+void refuse_quantized(const Json& config, const fs::path& folder) {
+  // Multimodal checkpoints keep the decoder's settings in text_config.
+  for (const Json* part :
+       {&config, config.contains("text_config") ? &config["text_config"] : nullptr}) {
+    for (const char* key : {"quantization_config", "compression_config"}) {
+      if (part != nullptr && part->is_object() && part->contains(key) && !(*part)[key].is_null()) {
+        fail_unsupported(
+            "{}: the weights are quantized ({} {} in config.json), which this version does not "
+            "read; use the original checkpoint, or dequantize it and save it again as safetensors",
+            folder.string(),
+            key,
+            show(quantization_method((*part)[key])));
+      }
+    }
+  }
+}
+
+[[noreturn]] void fail_without_weights(const fs::path& folder) {
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (is_file(folder / name)) {
+      fail_unsupported(
+          "{0}: has {1} but no {2}; this version reads safetensors, convert with: python -c \"from "
+          "transformers import AutoModelForCausalLM as M; M.from_pretrained('{0}', "
+          "dtype='auto').save_pretrained('{0}-safetensors')\"",
+          folder.string(),
+          name,
+          kSingleFile);
+    }
+  }
+  fail_input("{}: has no weights; looked for {} and {}", folder.string(), kSingleFile, kIndexFile);
+}
+
+const std::string& name_of(const TensorView* tensor) {
+  return tensor->name;
+}
+
+}  // namespace
+
+// Everything an open checkpoint knows.
+struct Checkpoint::State {
+  fs::path folder;
+  Json config;
+  std::vector<SafetensorsFile> files;      // sorted by name
+  std::vector<fs::path> paths;             // of `files`
+  std::vector<const TensorView*> tensors;  // into `files`, sorted by name
+  std::map<std::string, std::string> metadata;
+  int64_t total_bytes = 0;
+
+  void open_files(const std::vector<std::string>& names) {
+    files.reserve(names.size());
+    for (const std::string& name : names) {
+      files.push_back(SafetensorsFile::open(folder / name));
+      paths.push_back(folder / name);
+      metadata.insert(files.back().metadata().begin(), files.back().metadata().end());
+    }
+  }
+
+  void take_all() {
+    for (const SafetensorsFile& file : files) {
+      for (const TensorView& tensor : file.tensors()) {
+        tensors.push_back(&tensor);
+      }
+    }
+    std::ranges::sort(tensors, {}, name_of);
+  }
+
+  // The tensors the index maps, and those that only one shard has.
+  void take_indexed(const CheckpointIndex& index, const fs::path& index_path);
+};
+
+void Checkpoint::State::take_indexed(const CheckpointIndex& index, const fs::path& index_path) {
+  std::vector<std::string> missing;
+  for (const auto& [name, shard] : index.weight_map) {
+    const auto at = std::ranges::lower_bound(paths, folder / shard);
+    const TensorView* tensor = files[static_cast<size_t>(at - paths.begin())].find(name);
+    if (tensor == nullptr) {
+      missing.push_back(name);
+    } else {
+      tensors.push_back(tensor);  // the weight_map is sorted by name
+    }
+  }
+  LINSCAN_CHECK(missing.empty(),
+                kInput,
+                "{}: {} tensors are not in the shard that weight_map names for them: {}",
+                index_path.string(),
+                missing.size(),
+                listed(missing));
+
+  std::map<std::string_view, const TensorView*> extra;
+  for (const SafetensorsFile& file : files) {
+    for (const TensorView& tensor : file.tensors()) {
+      if (std::ranges::binary_search(index.weight_map, tensor.name, {}, [](const auto& entry) {
+            return std::string_view(entry.first);
+          })) {
+        continue;
+      }
+      const auto [other, is_new] = extra.emplace(tensor.name, &tensor);
+      LINSCAN_CHECK(is_new,
+                    kInput,
+                    "{}: does not say whether tensor {} is in {} or in {}",
+                    index_path.string(),
+                    show(tensor.name),
+                    other->second->file->path().filename().string(),
+                    tensor.file->path().filename().string());
+    }
+  }
+  std::vector<std::string> unlisted;
+  for (const auto& [name, tensor] : extra) {
+    unlisted.emplace_back(name);
+    tensors.push_back(tensor);
+  }
+  if (!unlisted.empty()) {
+    log::warn("{}: does not list {} tensors that its shards hold; using them all the same: {}",
+              index_path.string(),
+              unlisted.size(),
+              listed(unlisted));
+    std::ranges::sort(tensors, {}, name_of);
+  }
+}
+
+Checkpoint Checkpoint::open(const fs::path& folder) {
+  require_folder(folder);
+  auto state = std::make_shared<State>();
+  state->folder = folder;
+  state->config = read_config(folder);
+  refuse_quantized(state->config, folder);
+
+  const fs::path index_path = folder / kIndexFile;
+  if (is_file(folder / kSingleFile)) {
+    state->open_files({kSingleFile});
+    state->take_all();
+  } else if (is_file(index_path)) {
+    const CheckpointIndex index = read_checkpoint_index(index_path);
+    std::vector<std::string> absent;
+    std::ranges::copy_if(index.shards, std::back_inserter(absent), [&](const std::string& shard) {
+      return !is_file(folder / shard);
+    });
+    LINSCAN_CHECK(absent.empty(),
+                  kInput,
+                  "{}: {} of {} shards are not in the folder: {}",
+                  index_path.string(),
+                  absent.size(),
+                  index.shards.size(),
+                  listed(absent));
+    state->open_files(index.shards);
+    state->take_indexed(index, index_path);
+  } else {
+    fail_without_weights(folder);
+  }
+  for (const TensorView* tensor : state->tensors) {
+    state->total_bytes += tensor->bytes;
+  }
+  return Checkpoint(std::move(state));
+}
+
+const fs::path& Checkpoint::folder() const {
+  return state_->folder;
+}
+
+const Json& Checkpoint::config() const {
+  return state_->config;
+}
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  names.reserve(state_->tensors.size());
+  std::ranges::transform(state_->tensors, std::back_inserter(names), name_of);
+  return names;
+}
+
+const TensorView* Checkpoint::find(std::string_view name) const {
+  const auto at = std::ranges::lower_bound(state_->tensors, name, {}, [](const TensorView* tensor) {
+    return std::string_view(tensor->name);
+  });
+  return at != state_->tensors.end() && (*at)->name == name ? *at : nullptr;
+}
+
+const TensorView& Checkpoint::at(std::string_view name) const {
+  const TensorView* tensor = find(name);
+  LINSCAN_CHECK(
+      tensor != nullptr, kInput, "{}: has no tensor {}", state_->folder.string(), show(name));
+  return *tensor;
+}
+
+const std::map<std::string, std::string>& Checkpoint::metadata() const {
+  return state_->metadata;
+}
+
+const std::vector<fs::path>& Checkpoint::files() const {
+  return state_->paths;
+}
+
+int64_t Checkpoint::total_bytes() const {
+  return state_->total_bytes;
+}
+
+std::string Checkpoint::weights_sha256() const {
+  return WeightsDigest().finish(*this);
+}
+
+}  // namespace linscan

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "io/json_events.h"
+#include "io/safetensors_header.h"
+#include "linscan/base/error.h"
+#include "linscan/io/safetensors.h"
+
+namespace linscan {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "tensor data are little-endian");
+
+constexpr int64_t kLengthBytes = 8;
+
+// The header text of a mapped file, after its length has been checked against the file.
+std::string_view header_text(const MappedFile& file) {
+  const auto bytes = static_cast<std::span<const std::byte>>(file.bytes());
+  const std::string path = file.path().string();
+  const auto file_bytes = static_cast<int64_t>(bytes.size());
+  LINSCAN_CHECK(file_bytes > kLengthBytes,
+                kInput,
+                "{}: {} bytes are too few for a safetensors file",
+                path,
+                file_bytes);
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  LINSCAN_CHECK(length <= static_cast<uint64_t>(kMaxHeaderBytes),
+                kInput,
+                "{}: header length {} is larger than {}; this is no safetensors file",
+                path,
+                length,
+                kMaxHeaderBytes);
+  LINSCAN_CHECK(length <= static_cast<uint64_t>(file_bytes - kLengthBytes),
+                kInput,
+                "{}: header length {} does not fit in the file of {} bytes; the file is cut short",
+                path,
+                length,
+                file_bytes);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  LINSCAN_CHECK(text.starts_with('{'),
+                kInput,
+                "{}: the header does not start with '{{'; this is no safetensors file",
+                path);
+  return text;
+}
+
+// Entries sorted by their place must follow each other without gap or overlap from 0 to
+// `data_bytes`.
+void check_layout(const std::vector<HeaderEntry>& entries,
+                  int64_t data_bytes,
+                  std::string_view path) {
+  int64_t covered = 0;
+  for (const HeaderEntry& entry : entries) {
+    LINSCAN_CHECK(
+        entry.end <= data_bytes,
+        kInput,
+        "{}: tensor {}: data_offsets [{}, {}] reach past the {} bytes of data; the file is "
+        "cut short or damaged",
+        path,
+        show(entry.name),
+        entry.begin,
+        entry.end,
+        data_bytes);
+    LINSCAN_CHECK(
+        entry.begin >= covered,
+        kInput,
+        "{}: tensor {}: data_offsets [{}, {}] overlap the tensor before, which ends at {}",
+        path,
+        show(entry.name),
+        entry.begin,
+        entry.end,
+        covered);
+    LINSCAN_CHECK(entry.begin == covered,
+                  kInput,
+                  "{}: tensor {}: bytes {} to {} before it belong to no tensor",
+                  path,
+                  show(entry.name),
+                  covered,
+                  entry.begin);
+    covered = entry.end;
+  }
+  LINSCAN_CHECK(covered == data_bytes,
+                kInput,
+                "{}: the last {} bytes belong to no tensor",
+                path,
+                data_bytes - covered);
+}
+
+}  // namespace
+
+bool TensorView::is_aligned() const {
+  return reinterpret_cast<uintptr_t>(data()) % static_cast<uintptr_t>(item_size(dtype)) == 0;
+}
+
+int64_t TensorView::elements() const {
+  return bytes / item_size(dtype);
+}
+
+SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
+  SafetensorsFile file;
+  file.file_ = MappedFile::open(path);
+  const std::string_view text = header_text(*file.file_);
+  SafetensorsHeader header = parse_header(text, path.string());
+  file.metadata_ = std::move(header.metadata);
+
+  std::vector<HeaderEntry>& entries = header.entries;
+  const auto place = [](const HeaderEntry& entry) { return std::pair(entry.begin, entry.end); };
+  std::ranges::stable_sort(entries, {}, place);
+  const int64_t data_begin = kLengthBytes + static_cast<int64_t>(text.size());
+  const auto file_bytes = static_cast<int64_t>(file.file_->bytes().size());
+  check_layout(entries, file_bytes - data_begin, path.string());
+
+  file.tensors_.reserve(entries.size());
+  for (HeaderEntry& entry : entries) {
+    file.tensors_.push_back(TensorView{.name = std::move(entry.name),
+                                       .dtype = entry.dtype,
+                                       .shape = std::move(entry.shape),
+                                       .file = file.file_,
+                                       .offset = data_begin + entry.begin,
+                                       .bytes = entry.end - entry.begin});
+  }
+  file.by_name_.resize(file.tensors_.size());
+  std::iota(file.by_name_.begin(), file.by_name_.end(), 0);
+  std::ranges::sort(file.by_name_, {}, [&](int32_t i) -> const std::string& {
+    return file.tensors_[static_cast<size_t>(i)].name;
+  });
+  return file;
+}
+
+const TensorView* SafetensorsFile::find(std::string_view name) const {
+  const auto name_of = [&](int32_t i) -> std::string_view {
+    return tensors_[static_cast<size_t>(i)].name;
+  };
+  const auto at = std::ranges::lower_bound(by_name_, name, {}, name_of);
+  const bool found = at != by_name_.end() && name_of(*at) == name;
+  return found ? &tensors_[static_cast<size_t>(*at)] : nullptr;
+}
+
+}  // namespace linscan
