@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 set(_linscan_targets linscan_core)
 if(LINSCAN_WITH_TORCH)
-  list(APPEND _linscan_targets linscan)
+  list(APPEND _linscan_targets linscan_torch)
 endif()
 install(TARGETS ${_linscan_targets} EXPORT linscanTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -77,6 +77,10 @@ int64_t peak_memory_bytes() {
   return proc_kilobytes("/proc/self/status", "VmHWM");
 }
 
+int64_t resident_memory_bytes() {
+  return proc_kilobytes("/proc/self/status", "VmRSS");
+}
+
 int64_t available_memory_bytes() {
   int64_t available = proc_kilobytes("/proc/meminfo", "MemAvailable");
   if (available < 0) {

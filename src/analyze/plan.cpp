@@ -1,0 +1,125 @@
+#include "linscan/analyze/plan.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "linscan/base/error.h"
+#include "linscan/base/system.h"
+
+namespace linscan {
+namespace {
+
+constexpr int64_t kFp32 = 4;
+constexpr int64_t kFp64 = 8;
+constexpr int64_t kBatchRows = 4096;     // large enough that matmuls run at full rate
+constexpr int64_t kLeastBatchRows = 128;
+
+bool stored_as(const TensorView& tensor, at::ScalarType type) {
+  return (tensor.dtype == DType::kF32 && type == at::kFloat) || (tensor.dtype == DType::kBF16 && type == at::kBFloat16);
+}
+
+// The running block in the compute dtype plus the next one as stored. Weights already in the compute dtype are used where
+// they are mapped; only query, key and value are copied, side by side.
+int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
+  const int64_t item = compute_dtype == at::kFloat ? 4 : 2;
+  int64_t most = 0;
+  for (int64_t block = 0; block < model.config.blocks(); ++block) {
+    int64_t running = 0;
+    for (const TensorView* tensor : model.weights.block_tensors(block)) {
+      running += tensor->elements() * item;
+    }
+    const bool separate = model.weights.find(Slot::kQueryWeight, block) != nullptr;
+    if (separate && stored_as(*model.weights.find(Slot::kQueryWeight, block)->tensor, compute_dtype)) {
+      running += (model.config.query_size() + 2 * model.config.key_size()) * model.config.hidden * item;
+    }
+    most = std::max(most, running);
+  }
+  return most + model.weights.largest_block_bytes();
+}
+
+// Moments of one block (x, y and cross for every fold) and the solver's temporaries.
+int64_t statistics_bytes(const Model& model, const FoldPlan& folds, const PlanRequest& request, int64_t windows) {
+  const int64_t hidden = model.config.hidden;
+  int64_t bytes = request.sampled_rows * hidden * kFp32;
+  if (request.pair_statistics) {
+    constexpr int64_t kSolverMatrices = 16;
+    constexpr int64_t kLastBlockExtra = 2;  // the final-norm state and its cross moments
+    const int64_t without_first = request.first_tokens ? 3 : 0;
+    const int64_t matrices = (3 + kLastBlockExtra + without_first) * folds.folds + kSolverMatrices;
+    bytes += matrices * hidden * hidden * kFp64;
+  }
+  if (request.first_tokens) {
+    bytes += 3 * windows * hidden * kFp32;
+  }
+  return bytes;
+}
+
+int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {
+  const DecoderConfig& c = model.config;
+  const int64_t stream = 10 * c.hidden * kFp32 + (request.pair_statistics ? 4 * c.hidden * kFp64 : 0);
+  const int64_t attention = 3 * (c.query_size() + 2 * c.key_size()) * kFp32;
+  const int64_t mlp = (c.mlp_kind == MlpKind::kGated ? 3 : 2) * c.mlp * kFp32;
+  const int64_t head = request.logits ? 2 * c.vocabulary * kFp32 : 0;
+  return rows * (stream + std::max({attention, mlp, head}));
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Model& model,
+                       const TokenWindows& windows,
+                       const FoldPlan& folds,
+                       const PlanRequest& request) {
+  MemoryPlan plan;
+  plan.tokens = static_cast<int64_t>(windows.ids.size());
+  plan.limit = request.memory_limit;
+  plan.runtime = resident_memory_bytes();
+  plan.weights = weight_bytes(model, request.compute_dtype);
+  plan.stream = plan.tokens * model.config.hidden * kFp32;
+  plan.statistics =
+      statistics_bytes(model, folds, request, static_cast<int64_t>(windows.windows.size()));
+  plan.reads = model.checkpoint.total_bytes();
+  int64_t longest = 0;
+  for (const Window& window : windows.windows) {
+    longest = std::max<int64_t>(longest, window.length);
+  }
+  // Full batches with the stream in memory; then the stream in a file; then smaller batches.
+  for (int64_t rows = kBatchRows; rows >= kLeastBatchRows; rows /= 2) {
+    plan.batch_rows = std::max(rows, longest);
+    plan.batch = batch_bytes(model, request, std::min(plan.batch_rows, plan.tokens));
+    for (const bool spill : {false, true}) {
+      plan.spill = spill;
+      if (plan.total() <= plan.limit) {
+        return plan;
+      }
+    }
+    if (rows <= longest) {
+      break;
+    }
+  }
+  fail_input("--memory-limit {} is too small for {}: at least {} are needed ({} weights, {} statistics, {} batch, {} program); "
+             "fewer --folds or a shorter --ctx need less",
+             format_bytes(plan.limit),
+             model.checkpoint.folder().string(),
+             format_bytes(plan.total()),
+             format_bytes(plan.weights),
+             format_bytes(plan.statistics),
+             format_bytes(plan.batch),
+             format_bytes(plan.runtime));
+}
+
+Json MemoryPlan::to_json() const {
+  return {{"tokens", tokens},
+          {"batch_rows", batch_rows},
+          {"stream_in", spill ? "file" : "memory"},
+          {"memory_bytes",
+           {{"total", total()},
+            {"runtime", runtime},
+            {"weights", weights},
+            {"stream", stream},
+            {"statistics", statistics},
+            {"batch", batch},
+            {"limit", limit}}},
+          {"weight_bytes_read", reads}};
+}
+
+}  // namespace linscan

@@ -1,0 +1,213 @@
+// linscan analyze MODEL: how linear is each block of a decoder, and how far can the number be trusted.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/data_options.h"
+#include "common/run_main.h"
+#include "linscan/analyze/analysis.h"
+#include "linscan/base/device.h"
+#include "linscan/base/error.h"
+#include "linscan/base/files.h"
+#include "linscan/base/log.h"
+#include "linscan/base/system.h"
+#include "linscan/model/model.h"
+#include "linscan/report/report.h"
+#include "linscan/stats/registry.h"
+
+namespace linscan::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct AnalyzeOptions {
+  std::string model;
+  DataOptions data;
+  uint64_t seed = 0;
+  std::string dtype = "auto";
+  std::string device = "auto";
+  int threads = 0;
+  std::string memory_limit = "auto";
+  bool dry_run = false;
+  std::vector<std::string> metrics = {"all"};
+  int64_t folds = 5;
+  bool paper = false;
+  std::string dump_activations;
+  std::string format = "table";
+  std::string out;
+  bool force = false;
+};
+
+std::string metric_help() {
+  std::string text = "Comma-separated groups: all, none";
+  for (const std::string_view group : metric_groups()) {
+    text += fmt::format(", {} (", group);
+    std::string separator;
+    for (const MetricInfo& metric : metric_registry()) {
+      if (metric.group == group && metric.path.find("update.") == std::string_view::npos &&
+          metric.path.find("without_first.") == std::string_view::npos) {
+        text += separator + std::string(metric.label);
+        separator = "; ";
+      }
+    }
+    text += ")";
+  }
+  return text;
+}
+
+void add_options(CLI::App& app, AnalyzeOptions& o) {
+  app.add_option("MODEL,-m,--model", o.model, "HuggingFace folder: config.json and safetensors")
+      ->required()
+      ->group("Model");
+  o.data.add_to(app);
+  app.add_option("--seed", o.seed, "Seed of folds, sampled tokens and paper chunks")->group("Data")->type_name("S");
+  app.add_option("--device", o.device, "auto, cpu or cuda[:i]")->group("Compute");
+  app.add_option("--dtype", o.dtype, "Dtype of the matmuls; the residual stream is always fp32")
+      ->group("Compute")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  app.add_option("--threads", o.threads, "CPU threads; 0: one per core")
+      ->group("Compute")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N");
+  app.add_option("--memory-limit", o.memory_limit, "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
+      ->group("Compute")
+      ->type_name("SIZE");
+  app.add_flag("--dry-run", o.dry_run, "Print the plan as JSON (memory, reads, batches) and stop")->group("Compute");
+  app.add_option("--metrics", o.metrics, metric_help())->group("Method")->delimiter(',')->type_name("LIST");
+  app.add_option("--folds", o.folds, "Held-out folds; 1: no held-out scores")
+      ->group("Method")
+      ->check(CLI::Range(int64_t{1}, int64_t{100}))
+      ->type_name("K");
+  app.add_flag("--paper", o.paper, "The published protocol: 128 chunks of 512 characters, in sample")->group("Method");
+  app.add_option("--format", o.format, "What standard output shows")
+      ->group("Output")
+      ->check(CLI::IsMember({"table", "json", "csv", "markdown"}));
+  app.add_option("-o,--out", o.out, "Folder for result.json, layers.csv, report.html and run.toml")
+      ->group("Output")
+      ->type_name("DIR");
+  app.add_option("--dump-activations", o.dump_activations, "Write all states and logits as fp32 safetensors (small runs)")
+      ->group("Output")
+      ->type_name("FILE");
+  app.add_flag("--force", o.force, "Replace existing output")->group("Output");
+}
+
+MetricChoice choose_metrics(const std::vector<std::string>& names) {
+  MetricChoice choice;
+  for (const std::string& name : names) {
+    const bool all = name == "all";
+    choice.linearity |= all || name == "linearity";
+    choice.baselines |= all || name == "baselines";
+    choice.geometry |= all || name == "geometry";
+    choice.tokens |= all || name == "tokens";
+    const auto groups = metric_groups();
+    if (!all && name != "none" && std::find(groups.begin(), groups.end(), name) == groups.end()) {
+      fail(ErrorKind::kUsage, "--metrics {}: expected all, none or some of {}", name, fmt::join(groups, ", "));
+    }
+  }
+  return choice;
+}
+
+AnalysisOptions to_analysis(const AnalyzeOptions& o) {
+  AnalysisOptions options;
+  options.metrics = choose_metrics(o.metrics);
+  options.folds = o.folds;
+  options.seed = o.seed;
+  options.context = o.data.context;
+  options.dtype = o.dtype;
+  options.device = o.device;
+  options.memory_limit = o.memory_limit == "auto" ? 0 : parse_bytes(o.memory_limit);
+  options.paper = o.paper;
+  options.bundled_data = o.data.bundled();
+  if (!o.dump_activations.empty()) {
+    options.dump_activations = o.dump_activations;
+  }
+  return options;
+}
+
+// The options that decide the numbers, as result.json keeps them.
+Json effective_config(const AnalyzeOptions& o, const Json& result) {
+  return {{"model", o.model},
+          {"data", result["data"]["files"]},
+          {"tokens", result["data"]["tokens"]},
+          {"ctx", o.data.context},
+          {"text_field", o.data.text_field},
+          {"seed", o.seed},
+          {"dtype", o.dtype},
+          {"device", o.device},
+          {"threads", threads()},
+          {"memory_limit", o.memory_limit},
+          {"metrics", o.metrics},
+          {"folds", o.folds},
+          {"paper", o.paper}};
+}
+
+void write_outputs(const fs::path& folder, bool force, const Json& result, const std::string& run_toml) {
+  AtomicFolder out(folder, force);
+  write_file_atomically(out.staging() / "result.json", result.dump(1) + "\n");
+  write_file_atomically(out.staging() / "layers.csv", render_csv(result));
+  write_file_atomically(out.staging() / "report.html", render_html(result));
+  write_file_atomically(out.staging() / "run.toml", run_toml);
+  out.commit();
+  log::info("report: {}", (folder / "report.html").string());
+}
+
+void print_result(const std::string& format, const Json& result) {
+  if (format == "json") {
+    std::cout << result.dump(1) << '\n';
+  } else if (format == "csv") {
+    std::cout << render_csv(result);
+  } else if (format == "markdown") {
+    std::cout << render_markdown(result);
+  } else {
+    std::cout << render_table(result);
+  }
+}
+
+void run(const AnalyzeOptions& o, const std::string& run_toml) {
+  set_threads(o.threads);
+  const AnalysisOptions options = to_analysis(o);
+  // Outputs are checked before the work, not after it.
+  if (!o.out.empty() && !o.dry_run) {
+    AtomicFolder(o.out, o.force);
+  }
+  if (options.dump_activations) {
+    require_writable_output(*options.dump_activations, o.force);
+  }
+  const Model model = open_model(o.model);
+  const int64_t tokens = o.data.tokens > 0 ? o.data.tokens : default_tokens(model.config.hidden);
+  const TokenWindows windows =
+      load_windows(o.data, o.model, model.config.vocabulary, tokens, o.paper, o.seed);
+  if (model.config.position == PositionKind::kLearned && options.context > model.config.max_positions) {
+    fail_input("--ctx {}: {} has learned positions for {} tokens only", options.context, o.model, model.config.max_positions);
+  }
+  if (o.dry_run) {
+    std::cout << plan_analysis(model, windows, options).dump(1) << '\n';
+    return;
+  }
+  Analysis analysis = analyze(model, windows, options);
+  analysis.result["config"] = effective_config(o, analysis.result);
+  if (!o.out.empty()) {
+    write_outputs(o.out, o.force, analysis.result, run_toml);
+  }
+  print_result(o.format, analysis.result);
+  if (!analysis.failure.empty()) {
+    throw_error(ErrorKind::kNumeric, analysis.failure);
+  }
+}
+
+}  // namespace
+}  // namespace linscan::tools
+
+int main(int argc, char** argv) {
+  using namespace linscan::tools;
+  ToolApp tool("linscan-analyze",
+               "How linear is each block of a transformer decoder, and how far can that number be trusted?",
+               "linscan analyze ./pythia-70m --data wiki.txt --out pythia-70m-linearity");
+  AnalyzeOptions options;
+  add_options(tool.cli(), options);
+  return tool.run(argc, argv, [&] { run(options, tool.cli().config_to_str(true, false)); });
+}
