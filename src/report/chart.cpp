@@ -1,0 +1,424 @@
+#include "report/chart.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/svg.h"
+
+namespace linscan {
+namespace {
+
+constexpr double kFont = 12;
+constexpr double kTickGap = 7;
+constexpr double kRow = 18;  // height of one line of text
+constexpr double kSwatch = 20;
+constexpr size_t kBandFrom = 9;  // fewer points than this get whiskers instead of a band
+
+bool drawable(const Chart& chart, const ChartPoint& point) {
+  return point.y && (!chart.y.logarithmic || *point.y > 0);
+}
+
+bool has_drawable(const Chart& chart, const ChartSeries& series) {
+  return std::any_of(series.points.begin(), series.points.end(), [&](const ChartPoint& point) {
+    return drawable(chart, point);
+  });
+}
+
+// The range of the value axis: what the points and intervals need, inside the fixed ends.
+Range value_range(const Chart& chart) {
+  double low = INFINITY, high = -INFINITY;
+  const auto include = [&](double value) {
+    if (!chart.y.logarithmic || value > 0) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+  };
+  for (const ChartSeries& series : chart.series) {
+    for (const ChartPoint& point : series.points) {
+      for (const Number& value : {point.y, point.low, point.high}) {
+        if (point.y && value) {
+          include(*value);
+        }
+      }
+    }
+  }
+  low = std::max(low, chart.y.lowest.value_or(low));
+  low = chart.y.low.value_or(low);
+  high = std::max(chart.y.high.value_or(high), low);
+  const Range rounded = chart.y.logarithmic ? round_log_range({low, high}) : round_range({low, high}, 6);
+  return {chart.y.low.value_or(rounded.low), chart.y.high.value_or(rounded.high)};
+}
+
+class Drawing {
+ public:
+  Drawing(const Chart& chart, const ChartSize& size)
+      : chart_(chart), size_(size), range_(value_range(chart)) {
+    for (const ChartSeries& series : chart.series) {
+      if (has_drawable(chart, series)) {
+        shown_.push_back(&series);
+      }
+    }
+    layout();
+  }
+
+  std::string draw() {
+    open_drawing(svg_, chart_.id, chart_.title, chart_.description, size_.width, size_.height);
+    draw_text(svg_, "axis-name", 0, kFont, Anchor::kStart, chart_.y.label);
+    draw_value_axis();
+    draw_position_axis();
+    draw_references();
+    for (const ChartSeries* series : shown_) {
+      draw_intervals(*series);
+    }
+    // Strong lines last, so that they lie on top.
+    for (const bool strong : {false, true}) {
+      for (const ChartSeries* series : shown_) {
+        if ((series->line == LineStyle::kStrong) == strong) {
+          draw_series(*series);
+        }
+      }
+    }
+    size_.labels_at_lines ? draw_line_labels() : draw_legend();
+    svg_.close();
+    return svg_.take();
+  }
+
+ private:
+  void layout() {
+    ticks_ = chart_.y.logarithmic ? log_ticks(range_, 7) : linear_ticks(range_, 7);
+    double tick_width = 0;
+    for (const double tick : ticks_) {
+      tick_width = std::max(tick_width, text_width(tick_label(tick), kFont));
+    }
+    left_ = std::ceil(tick_width) + kTickGap + 2;
+    right_ = size_.width - (size_.labels_at_lines ? label_width() : 8);
+    top_ = kRow + 10 + (size_.labels_at_lines ? 0 : kRow * legend_rows());
+    bottom_ = size_.height - 2 * kRow - 2;
+  }
+
+  double label_width() const {
+    double width = 0;
+    for (const ChartSeries* series : shown_) {
+      width = std::max(width, text_width(series->label, kFont));
+    }
+    for (const ReferenceLine& line : chart_.references) {
+      width = std::max(width, text_width(line.label, kFont));
+    }
+    return std::ceil(width) + 16;
+  }
+
+  double legend_item_width(const ChartSeries& series) const {
+    return kSwatch + 5 + text_width(series.label, kFont) + 12;
+  }
+
+  bool has_legend() const { return shown_.size() > 1; }
+
+  int legend_rows() const {
+    if (!has_legend()) {
+      return 0;
+    }
+    int rows = 1;
+    double x = 0;
+    for (const ChartSeries* series : shown_) {
+      if (x > 0 && x + legend_item_width(*series) > size_.width) {
+        ++rows;
+        x = 0;
+      }
+      x += legend_item_width(*series);
+    }
+    return rows;
+  }
+
+  Scale y_scale() const {
+    return chart_.y.reversed ? Scale(range_, chart_.y.logarithmic, top_, bottom_)
+                             : Scale(range_, chart_.y.logarithmic, bottom_, top_);
+  }
+
+  Scale x_scale() const {
+    const double from = left_ + 8, to = right_ - 8;
+    if (chart_.x.logarithmic) {
+      return Scale({chart_.x.first, std::max(chart_.x.last, chart_.x.first * 2)}, true, from, to);
+    }
+    // A single position stands in the middle; several use the width.
+    const double room = chart_.x.last > chart_.x.first ? 0.0 : 0.5;
+    return Scale({chart_.x.first - room, chart_.x.last + room}, false, from, to);
+  }
+
+  void draw_value_axis() {
+    const Scale y = y_scale();
+    for (const double tick : ticks_) {
+      const bool zero = tick == 0 && range_.low < 0;
+      draw_line(svg_, zero ? "zero" : "grid", left_, y(tick), right_, y(tick));
+      draw_text(
+          svg_, "tick", left_ - kTickGap, y(tick) + 4, Anchor::kEnd, tick_label(tick));
+    }
+  }
+
+  void draw_position_tick(double position, std::string_view label) {
+    const double x = x_scale()(position);
+    draw_line(svg_, "axis", x, bottom_, x, bottom_ + 4);
+    draw_text(svg_, "tick", x, bottom_ + 4 + kFont, Anchor::kMiddle, label);
+  }
+
+  void draw_position_axis() {
+    draw_line(svg_, "axis", left_, bottom_, right_, bottom_);
+    const int max_ticks = std::max(2, static_cast<int>((right_ - left_) / 38));
+    if (chart_.x.logarithmic) {
+      const int count = static_cast<int>(std::log2(chart_.x.last / chart_.x.first)) + 1;
+      const int stride = std::max(1, (count + max_ticks - 1) / max_ticks);
+      for (int i = 0; i < count; i += stride) {
+        const double rank = chart_.x.first * std::exp2(i);
+        draw_position_tick(rank, fmt::format("{:.0f}", rank));
+      }
+    } else {
+      if (!chart_.x.first_name.empty()) {
+        draw_position_tick(-1, chart_.x.first_name);
+      }
+      const auto ticks = index_ticks(static_cast<int64_t>(chart_.x.last) + 1, max_ticks);
+      for (const int64_t tick : ticks) {
+        const bool crowded = !chart_.x.first_name.empty() && tick == 0 &&
+                             x_scale()(0) - x_scale()(-1) < 30;
+        if (!crowded) {
+          draw_position_tick(static_cast<double>(tick), std::to_string(tick));
+        }
+      }
+    }
+    draw_text(svg_,
+              "axis-name",
+              (left_ + right_) / 2,
+              size_.height - 3,
+              Anchor::kMiddle,
+              chart_.x.label);
+  }
+
+  void draw_references() {
+    const Scale y = y_scale();
+    for (const ReferenceLine& line : chart_.references) {
+      if (!y.contains(line.y)) {
+        continue;
+      }
+      draw_line(svg_, "reference", left_, y(line.y), right_, y(line.y));
+      if (!size_.labels_at_lines) {
+        draw_text(svg_, "tick halo", right_ - 2, y(line.y) - 4, Anchor::kEnd, line.label);
+      }
+    }
+  }
+
+  // Runs of neighbouring points for which `present` holds.
+  template <typename Present>
+  std::vector<std::vector<const ChartPoint*>> runs(const ChartSeries& series,
+                                                   Present present) const {
+    std::vector<std::vector<const ChartPoint*>> out(1);
+    for (const ChartPoint& point : series.points) {
+      if (present(point)) {
+        out.back().push_back(&point);
+      } else if (!out.back().empty()) {
+        out.emplace_back();
+      }
+    }
+    if (out.back().empty()) {
+      out.pop_back();
+    }
+    return out;
+  }
+
+  // An end of an interval that a logarithmic axis cannot show lies at the edge.
+  double interval_end(const Number& value) const {
+    return chart_.y.logarithmic && *value <= 0 ? range_.low : *value;
+  }
+
+  void draw_intervals(const ChartSeries& series) {
+    const Scale x = x_scale(), y = y_scale();
+    const auto present = [&](const ChartPoint& point) {
+      return drawable(chart_, point) && point.low && point.high;
+    };
+    for (const auto& run : runs(series, present)) {
+      if (run.size() >= kBandFrom) {
+        std::vector<std::pair<double, double>> outline;
+        for (const ChartPoint* point : run) {
+          outline.emplace_back(x(point->x), y(interval_end(point->high)));
+        }
+        for (auto it = run.rbegin(); it != run.rend(); ++it) {
+          outline.emplace_back(x((*it)->x), y(interval_end((*it)->low)));
+        }
+        draw_polyline(svg_, fmt::format("band c{}", series.color), outline);
+        continue;
+      }
+      const std::string css = fmt::format("whisker c{}", series.color);
+      for (const ChartPoint* point : run) {
+        const double at = x(point->x);
+        const double low = y(interval_end(point->low)), high = y(interval_end(point->high));
+        draw_line(svg_, css, at, low, at, high);
+        draw_line(svg_, css, at - 4, low, at + 4, low);
+        draw_line(svg_, css, at - 4, high, at + 4, high);
+      }
+    }
+  }
+
+  static std::string_view line_class(LineStyle style) {
+    switch (style) {
+      case LineStyle::kStrong: return "line";
+      case LineStyle::kThin: return "line thin";
+      case LineStyle::kDashed: return "line thin dashed";
+      case LineStyle::kDotted: return "line thin dotted";
+      case LineStyle::kNone: break;
+    }
+    return "";
+  }
+
+  void draw_series(const ChartSeries& series) {
+    const Scale x = x_scale(), y = y_scale();
+    const auto present = [&](const ChartPoint& point) { return drawable(chart_, point); };
+    for (const auto& run : runs(series, present)) {
+      std::vector<std::pair<double, double>> line;
+      for (const ChartPoint* point : run) {
+        line.emplace_back(x(point->x), y(*point->y));
+      }
+      if (series.line != LineStyle::kNone && line.size() > 1) {
+        draw_polyline(
+            svg_, fmt::format("{} c{}", line_class(series.line), series.color), line);
+      }
+      for (const ChartPoint* point : run) {
+        draw_mark(series, *point, x(point->x), y(*point->y));
+      }
+    }
+  }
+
+  void draw_mark(const ChartSeries& series, const ChartPoint& point, double x, double y) {
+    const bool dense = series.points.size() > 48;
+    svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
+    svg_.element("title", point.note);
+    if (!y_scale().contains(*point.y)) {
+      const bool at_bottom = y > (top_ + bottom_) / 2;
+      const double tip = at_bottom ? y : y, base = at_bottom ? y - 8 : y + 8;
+      svg_.leaf("path",
+                {{"class", "clipped"},
+                 {"d",
+                  fmt::format("M{} {}L{} {}L{} {}Z",
+                              px(x - 5),
+                              px(base),
+                              px(x + 5),
+                              px(base),
+                              px(x),
+                              px(tip))}});
+    } else if (series.mark == MarkStyle::kHollow) {
+      svg_.leaf("path",
+                {{"class", "hollow"},
+                 {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x), px(y - 5))}});
+    } else {
+      const double radius = (series.mark == MarkStyle::kDot ? 3.2 : 2.0) * (dense ? 0.6 : 1.0);
+      svg_.leaf("circle", {{"cx", px(x)}, {"cy", px(y)}, {"r", px(radius)}});
+    }
+    svg_.leaf("circle", {{"class", "hit"}, {"cx", px(x)}, {"cy", px(y)}, {"r", dense ? "4" : "8"}});
+    svg_.close();
+  }
+
+  void draw_swatch(const ChartSeries& series, double x, double y) {
+    if (series.line != LineStyle::kNone) {
+      draw_line(svg_,
+                fmt::format("{} c{}", line_class(series.line), series.color),
+                x,
+                y,
+                x + kSwatch,
+                y);
+    }
+    svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
+    if (series.mark == MarkStyle::kHollow) {
+      svg_.leaf("path",
+                {{"class", "hollow"},
+                 {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x + kSwatch / 2), px(y - 5))}});
+    } else {
+      svg_.leaf("circle",
+                {{"cx", px(x + kSwatch / 2)},
+                 {"cy", px(y)},
+                 {"r", series.mark == MarkStyle::kDot ? "3.2" : "2"}});
+    }
+    svg_.close();
+  }
+
+  void draw_legend() {
+    if (!has_legend()) {
+      return;
+    }
+    double x = 0, y = kRow + kFont + 2;
+    for (const ChartSeries* series : shown_) {
+      const double width = legend_item_width(*series);
+      if (x > 0 && x + width > size_.width) {
+        x = 0;
+        y += kRow;
+      }
+      draw_swatch(*series, x, y - 4);
+      draw_text(svg_, "legend", x + kSwatch + 5, y, Anchor::kStart, series->label);
+      x += width;
+    }
+  }
+
+  struct LineLabel {
+    double wanted;  // where the line ends
+    double y;
+    std::string css;
+    std::string text;
+  };
+
+  // Names beside the ends of the lines, pushed apart where they would overlap.
+  void draw_line_labels() {
+    constexpr double kSpacing = 15;
+    const Scale y = y_scale();
+    std::vector<LineLabel> labels;
+    for (const ChartSeries* series : shown_) {
+      for (auto it = series->points.rbegin(); it != series->points.rend(); ++it) {
+        if (drawable(chart_, *it)) {
+          const double at = y(*it->y);
+          labels.push_back({at, at, fmt::format("label c{}", series->color), series->label});
+          break;
+        }
+      }
+    }
+    for (const ReferenceLine& line : chart_.references) {
+      if (y.contains(line.y)) {
+        labels.push_back({y(line.y), y(line.y), "label c0", line.label});
+      }
+    }
+    std::stable_sort(labels.begin(), labels.end(), [](const LineLabel& a, const LineLabel& b) {
+      return a.wanted < b.wanted;
+    });
+    double next = top_;
+    for (LineLabel& label : labels) {
+      label.y = std::max(label.y, next);
+      next = label.y + kSpacing;
+    }
+    double limit = bottom_;
+    for (auto it = labels.rbegin(); it != labels.rend(); ++it) {
+      it->y = std::min(it->y, limit);
+      limit = it->y - kSpacing;
+    }
+    for (const LineLabel& label : labels) {
+      draw_line(svg_, "leader", right_ - 2, label.wanted, right_ + 6, label.y);
+      draw_text(svg_, label.css, right_ + 9, label.y + 4, Anchor::kStart, label.text);
+    }
+  }
+
+  const Chart& chart_;
+  ChartSize size_;
+  Range range_;
+  std::vector<const ChartSeries*> shown_;
+  std::vector<double> ticks_;
+  double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
+  Markup svg_;
+};
+
+}  // namespace
+
+bool has_points(const Chart& chart) {
+  return std::any_of(chart.series.begin(), chart.series.end(), [&](const ChartSeries& series) {
+    return has_drawable(chart, series);
+  });
+}
+
+std::string draw_chart(const Chart& chart, const ChartSize& size) {
+  return Drawing(chart, size).draw();
+}
+
+}  // namespace linscan

@@ -1,0 +1,152 @@
+#include "report/columns.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "report/text.h"
+
+namespace linscan {
+namespace {
+
+void collect(const Json& json,
+             const std::string& path,
+             std::set<std::string>& seen,
+             std::vector<Column>& out) {
+  if (json.is_object()) {
+    for (const auto& item : json.items()) {
+      collect(item.value(), path + "." + item.key(), seen, out);
+    }
+  } else if (seen.insert(path).second) {
+    out.push_back({path, json.is_array() || path.ends_with("_ci")});
+  }
+}
+
+struct GroupRule {
+  std::string_view prefix;
+  std::string_view title;
+};
+
+// Longest prefix first. What matches none goes into a group of its first path segment.
+constexpr GroupRule kGroupRules[] = {
+    {"linearity.stream.", "Linearity of the stream (with residual)"},
+    {"linearity.update.", "Linearity of the update (without residual)"},
+    {"baselines.", "The ladder of simpler maps, on the stream, in sample"},
+    {"geometry.", "Geometry of the block's output"},
+    {"tokens.without_first.", "Without the first token of every window"},
+    {"tokens.first.", "The first tokens alone"},
+    {"sublayers.attention.", "Attention sublayer"},
+    {"sublayers.mlp.", "MLP sublayer"},
+    {"damage.", "Damage: the block replaced in the running model"},
+};
+
+ColumnGroup group_of(const std::string& path) {
+  for (const GroupRule& rule : kGroupRules) {
+    if (path.starts_with(rule.prefix)) {
+      return {std::string(rule.title), std::string(rule.prefix), {}};
+    }
+  }
+  if (path.find('.') == std::string::npos || path.starts_with("norm.")) {
+    return {"Direction and norm", "", {}};
+  }
+  const std::string first = path.substr(0, path.find('.'));
+  return {first, first + ".", {}};
+}
+
+}  // namespace
+
+std::vector<Column> collect_columns(const Analysis& analysis) {
+  std::vector<Column> columns;
+  std::set<std::string> seen;
+  for (const Row& row : analysis.rows()) {
+    for (const auto& item : row.json().items()) {
+      if (item.key() != "block" && item.key() != "missing") {
+        collect(item.value(), item.key(), seen, columns);
+      }
+    }
+  }
+  return columns;
+}
+
+std::vector<ColumnGroup> group_columns(const std::vector<Column>& columns) {
+  std::vector<ColumnGroup> groups;
+  for (const Column& column : columns) {
+    ColumnGroup wanted = group_of(column.path);
+    auto it = std::find_if(groups.begin(), groups.end(), [&](const ColumnGroup& group) {
+      return group.title == wanted.title;
+    });
+    if (it == groups.end()) {
+      it = groups.insert(groups.end(), std::move(wanted));
+    }
+    it->columns.push_back(column);
+  }
+  return groups;
+}
+
+bool cell_missing(const Row& row, const Column& column) {
+  return column.interval ? !row.number(column.path + ".low") || !row.number(column.path + ".high")
+                         : !row.number(column.path);
+}
+
+std::string cell_text(const Row& row, const Column& column) {
+  if (!column.interval || cell_missing(row, column)) {
+    return metric_text(column.path, column.interval ? std::nullopt : row.number(column.path));
+  }
+  return fmt::format("[{}, {}]",
+                     metric_text(column.path, row.number(column.path + ".low")),
+                     metric_text(column.path, row.number(column.path + ".high")));
+}
+
+std::string interval_text(const Row& row, std::string_view path, int decimals) {
+  const Number low = row.number(std::string(path) + ".low");
+  const Number high = row.number(std::string(path) + ".high");
+  return low && high ? fmt::format("[{}, {}]", fixed(low, decimals), fixed(high, decimals))
+                     : std::string(kMissingMark);
+}
+
+std::string row_label(const Row& row) {
+  return row.name() == "post_norm" ? "post-norm" : row.name();
+}
+
+std::vector<std::string> missing_notes(const Analysis& analysis,
+                                       const std::vector<std::string>& paths) {
+  struct Note {
+    std::string key;
+    std::vector<std::string> rows;
+  };
+  constexpr size_t kMaxNotes = 12;
+  constexpr size_t kMaxRows = 8;
+  std::vector<Note> notes;
+  for (const std::string& path : paths) {
+    for (const Row& row : analysis.rows()) {
+      if (row.number(path)) {
+        continue;
+      }
+      const std::string key = fmt::format("{}: {}", path, row.reason(path));
+      auto it = std::find_if(
+          notes.begin(), notes.end(), [&](const Note& note) { return note.key == key; });
+      if (it == notes.end()) {
+        it = notes.insert(notes.end(), Note{key, {}});
+      }
+      it->rows.push_back(row_label(row));
+    }
+  }
+  std::vector<std::string> lines;
+  for (Note& note : notes) {
+    if (lines.size() == kMaxNotes) {
+      lines.push_back(fmt::format("and {} more", notes.size() - kMaxNotes));
+      break;
+    }
+    if (note.rows.size() == analysis.rows().size()) {
+      note.rows = {"all blocks"};
+    } else if (note.rows.size() > kMaxRows) {
+      note.rows = {fmt::format("{} blocks", note.rows.size())};
+    }
+    lines.push_back(fmt::format("{} ({})", note.key, join_words(note.rows)));
+  }
+  return lines;
+}
+
+}  // namespace linscan

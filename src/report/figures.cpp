@@ -1,0 +1,130 @@
+#include "report/figures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "report/markup.h"
+
+namespace linscan {
+namespace {
+
+constexpr ChartSize kWide{960, 350, true};
+constexpr ChartSize kNarrow{390, 330, false};
+constexpr ChartSize kHalf{440, 310, false};
+constexpr ChartSize kThird{310, 235, false};
+
+Number transformed(Number value, Transform transform) {
+  return value && transform == Transform::kUnexplained ? Number(1 - *value) : value;
+}
+
+std::string point_note(const Row& row, const Curve& curve, const std::string& where) {
+  std::string note =
+      fmt::format("{}: {} {}", where, curve.label, metric_text(curve.path, row.number(curve.path)));
+  const Number low = row.number(curve.interval + ".low");
+  const Number high = row.number(curve.interval + ".high");
+  if (low && high) {
+    note += fmt::format(
+        " [{}, {}]", metric_text(curve.path, low), metric_text(curve.path, high));
+  }
+  return note;
+}
+
+ChartPoint make_point(
+    const Row& row, const Curve& curve, Transform transform, double x, const std::string& where) {
+  ChartPoint point;
+  point.x = x;
+  point.y = transformed(row.number(curve.path), transform);
+  if (!curve.interval.empty()) {
+    point.low = transformed(row.number(curve.interval + ".low"), transform);
+    point.high = transformed(row.number(curve.interval + ".high"), transform);
+    if (transform == Transform::kUnexplained) {
+      std::swap(point.low, point.high);
+    }
+  }
+  if (point.y) {
+    point.note = point_note(row, curve, where);
+  }
+  return point;
+}
+
+}  // namespace
+
+std::vector<Figure> make_figures(const Analysis& analysis) {
+  std::vector<Figure> figures;
+  for (const auto make : {update_figure,
+                          stream_figure,
+                          ladder_figure,
+                          rank_figure,
+                          norm_figure,
+                          geometry_figure,
+                          outlier_figure}) {
+    if (std::optional<Figure> figure = make(analysis); figure) {
+      figures.push_back(std::move(*figure));
+    }
+  }
+  return figures;
+}
+
+ChartSeries block_series(const Analysis& analysis, const Curve& curve, Transform transform) {
+  ChartSeries series{curve.label, curve.color, curve.line, curve.mark, {}};
+  for (size_t i = 0; i < analysis.blocks().size(); ++i) {
+    series.points.push_back(make_point(analysis.blocks()[i],
+                                       curve,
+                                       transform,
+                                       static_cast<double>(i),
+                                       fmt::format("block {}", i)));
+  }
+  return series;
+}
+
+ChartSeries post_norm_series(const Analysis& analysis,
+                             const Curve& curve,
+                             Transform transform,
+                             std::string_view label) {
+  ChartSeries series{
+      std::string(label), curve.color, LineStyle::kNone, MarkStyle::kHollow, {}};
+  if (analysis.post_norm() && !analysis.blocks().empty()) {
+    const double last = static_cast<double>(analysis.blocks().size()) - 1;
+    series.points.push_back(make_point(*analysis.post_norm(),
+                                       curve,
+                                       transform,
+                                       last,
+                                       fmt::format("block {:.0f} to the final-norm state", last)));
+  }
+  return series;
+}
+
+PositionAxis block_axis(const Analysis& analysis) {
+  const double last = std::max(0.0, static_cast<double>(analysis.blocks().size()) - 1);
+  return {"block", 0, last, false, ""};
+}
+
+ValueAxis unexplained_axis(std::string_view of) {
+  ValueAxis axis{fmt::format("1 − R² of the {}, log: up is more linear", of), true, true};
+  axis.lowest = 1e-6;
+  return axis;
+}
+
+std::string full_width(const Chart& chart) {
+  Chart narrow = chart;
+  narrow.id += "-narrow";
+  Markup out;
+  out.open("div", {{"class", "wide"}}).append(draw_chart(chart, kWide)).close();
+  out.open("div", {{"class", "narrow"}}).append(draw_chart(narrow, kNarrow)).close();
+  return out.take();
+}
+
+std::string side_by_side(const std::vector<Chart>& charts, int columns) {
+  Markup out;
+  out.open("div", {{"class", fmt::format("panels of{}", columns)}});
+  for (const Chart& chart : charts) {
+    if (has_points(chart)) {
+      out.open("div").append(draw_chart(chart, columns == 2 ? kHalf : kThird)).close();
+    }
+  }
+  return out.close().take();
+}
+
+}  // namespace linscan

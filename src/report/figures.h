@@ -1,0 +1,65 @@
+// The figures of the report: which metrics stand in which drawing, and how to read it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/chart.h"
+#include "report/document.h"
+
+namespace linscan {
+
+struct Figure {
+  std::string id;
+  std::string title;
+  std::string drawing;  // markup
+  std::string reading;  // how to read it
+  std::string caveat;   // what it does not show
+  std::vector<std::string> paths;  // metrics of the data table under it; intervals by their own path
+};
+
+// Figures for which the document has numbers, in the order of the report.
+std::vector<Figure> make_figures(const Analysis& analysis);
+
+// Single figures, nothing where no metric of theirs is there.
+std::optional<Figure> update_figure(const Analysis& analysis);
+std::optional<Figure> stream_figure(const Analysis& analysis);
+std::optional<Figure> ladder_figure(const Analysis& analysis);
+std::optional<Figure> rank_figure(const Analysis& analysis);
+std::optional<Figure> norm_figure(const Analysis& analysis);
+std::optional<Figure> geometry_figure(const Analysis& analysis);
+std::optional<Figure> outlier_figure(const Analysis& analysis);
+
+// Shared by them.
+
+enum class Transform { kNone, kUnexplained };  // kUnexplained: 1 - value
+
+struct Curve {
+  std::string path;
+  std::string label;
+  int color = 1;
+  LineStyle line = LineStyle::kStrong;
+  MarkStyle mark = MarkStyle::kDot;
+  std::string interval;  // path of [low, high], may be empty
+};
+
+// The curve over the blocks. kUnexplained swaps the ends of the interval.
+ChartSeries block_series(const Analysis& analysis, const Curve& curve, Transform transform);
+// The post-norm point alone, as a hollow mark at the position of the last block.
+ChartSeries post_norm_series(const Analysis& analysis,
+                             const Curve& curve,
+                             Transform transform,
+                             std::string_view label);
+
+PositionAxis block_axis(const Analysis& analysis);
+ValueAxis unexplained_axis(std::string_view of);
+
+// One drawing over the whole width: a wide version with names at the lines and a narrow one with a legend, of which
+// the style sheet shows one.
+std::string full_width(const Chart& chart);
+// Several drawings side by side, each with a legend; charts without points are left out.
+std::string side_by_side(const std::vector<Chart>& charts, int columns);
+
+}  // namespace linscan

@@ -1,0 +1,113 @@
+#include "report/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "report/text.h"
+
+namespace linscan {
+namespace {
+
+// "held_out_ci" -> "held out interval", "rank.8" -> "rank 8".
+std::string head_text(const Column& column, std::string_view prefix) {
+  std::string head = column.path.starts_with(prefix) ? column.path.substr(prefix.size()) : column.path;
+  if (column.interval && head.ends_with("_ci")) {
+    head.replace(head.size() - 3, 3, " interval");
+  }
+  std::replace(head.begin(), head.end(), '_', ' ');
+  std::replace(head.begin(), head.end(), '.', ' ');
+  return head;
+}
+
+// What the registry says about a metric, for the tooltip of its column.
+std::string head_note(const Analysis& analysis, const Column& column) {
+  std::string note = column.path;
+  const Json* definition = analysis.definition(column.path);
+  const Json* meaning = definition == nullptr ? nullptr : find_path(*definition, "meaning");
+  if (meaning != nullptr && meaning->is_string()) {
+    note += ": " + meaning->get_ref<const std::string&>();
+  }
+  return note;
+}
+
+void add_row(Markup& html, const Row& row, const std::vector<Column>& columns) {
+  html.open("tr").element("th", {{"scope", "row"}}, row_label(row));
+  for (const Column& column : columns) {
+    const bool missing = cell_missing(row, column);
+    html.element("td",
+                 {{"class", missing ? "missing" : ""},
+                  {"title", missing ? row.reason(column.path) : ""}},
+                 cell_text(row, column));
+  }
+  html.close().newline();
+}
+
+void add_property(Markup& html, const std::string& name, const Json& value) {
+  if (value.is_object()) {
+    for (const auto& item : value.items()) {
+      add_property(html, name.empty() ? item.key() : name + "." + item.key(), item.value());
+    }
+    return;
+  }
+  html.open("div").element("dt", name).element("dd", value_text(value)).close().newline();
+}
+
+}  // namespace
+
+void add_metric_table(Markup& html,
+                      const Analysis& analysis,
+                      const std::vector<Column>& columns,
+                      std::string_view prefix) {
+  html.open("div", {{"class", "scroll"}, {"tabindex", "0"}}).open("table").newline();
+  html.open("thead").open("tr").element("th", {{"scope", "col"}}, "block");
+  for (const Column& column : columns) {
+    html.element(
+        "th", {{"scope", "col"}, {"title", head_note(analysis, column)}}, head_text(column, prefix));
+  }
+  html.close().close().newline().open("tbody").newline();
+  for (const Row& row : analysis.rows()) {
+    add_row(html, row, columns);
+  }
+  html.close().close().close().newline();
+}
+
+std::string value_text(const Json& json) {
+  if (json.is_string()) {
+    return json.get_ref<const std::string&>();
+  }
+  if (json.is_null()) {
+    return std::string(kMissingMark);
+  }
+  if (json.is_array()) {
+    std::string out;
+    for (const Json& item : json) {
+      out += (out.empty() ? "" : ", ") + value_text(item);
+    }
+    return out.empty() ? "none" : out;
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void add_properties(Markup& html, const Json& json) {
+  html.open("dl", {{"class", "properties"}}).newline();
+  add_property(html, "", json);
+  html.close().newline();
+}
+
+std::string script_safe_json(const Json& json) {
+  std::string out;
+  for (const char c : json.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    switch (c) {
+      case '<': out += "\\u003c"; break;
+      case '>': out += "\\u003e"; break;
+      case '&': out += "\\u0026"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace linscan

@@ -1,0 +1,293 @@
+// The checks behind validate_analysis(): a result file may have been edited, truncated or made up.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "linscan/base/error.h"
+#include "linscan/report/report.h"
+#include "report/text.h"
+
+namespace linscan {
+namespace {
+
+constexpr size_t kMaxBlocks = 4096;
+constexpr size_t kMaxMetricsPerBlock = 512;
+constexpr int kMaxMetricDepth = 6;
+constexpr double kLargestFigure = 1e100;  // beyond it no metric is, and axis arithmetic could overflow
+
+const Json& require(const Json& object, const std::string& key, const std::string& where) {
+  const auto it = object.find(key);
+  LINSCAN_CHECK(it != object.end(), kInput, "result: {}{} is missing", where, key);
+  return *it;
+}
+
+void require_object(const Json& json, const std::string& path) {
+  LINSCAN_CHECK(
+      json.is_object(), kInput, "result: {}: expected an object, got {}", path, json.type_name());
+}
+
+void check_count(const Json& json, const std::string& path) {
+  LINSCAN_CHECK(json.is_number_integer(),
+                kInput,
+                "result: {}: expected a whole number, got {}",
+                path,
+                json.type_name());
+  const bool fits = !json.is_number_unsigned() || json.get<uint64_t>() <= uint64_t{INT64_MAX};
+  LINSCAN_CHECK(fits && json.get<int64_t>() >= 0,
+                kInput,
+                "result: {}: {} is not a count",
+                path,
+                json.dump());
+}
+
+void check_number_or_null(const Json& json, const std::string& path) {
+  LINSCAN_CHECK(json.is_number() || json.is_null(),
+                kInput,
+                "result: {}: expected a number or null, got {}",
+                path,
+                json.type_name());
+  if (json.is_number()) {
+    const double value = json.get<double>();
+    LINSCAN_CHECK(std::isfinite(value) && std::abs(value) <= kLargestFigure,
+                  kInput,
+                  "result: {}: {} is not a plausible figure",
+                  path,
+                  value);
+  }
+}
+
+void check_optional_string(const Json& object, const std::string& key, const std::string& where) {
+  const auto it = object.find(key);
+  LINSCAN_CHECK(it == object.end() || it->is_string() || it->is_null(),
+                kInput,
+                "result: {}.{}: expected a string, got {}",
+                where,
+                key,
+                it->type_name());
+}
+
+void check_optional_number(const Json& object, const std::string& key, const std::string& where) {
+  if (const auto it = object.find(key); it != object.end()) {
+    check_number_or_null(*it, where.empty() ? key : where + "." + key);
+  }
+}
+
+// Names of metrics become column names and dotted paths.
+void check_metric_name(const std::string& name, const std::string& where) {
+  const bool plain = !name.empty() && name.size() <= 64 &&
+                     name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-+:") == std::string::npos;
+  LINSCAN_CHECK(plain,
+                kInput,
+                "result: {}: \"{}\" is not a metric name (letters, digits, _ - + : only)",
+                where,
+                clean_text(std::string_view(name).substr(0, 64)));
+}
+
+void check_rank_keys(const Json& ranks, const std::string& where) {
+  for (const auto& item : ranks.items()) {
+    const std::string& key = item.key();
+    LINSCAN_CHECK(key.size() <= 9 && key.find_first_not_of("0123456789") == std::string::npos &&
+                      key.front() != '0',
+                  kInput,
+                  "result: {}: \"{}\" is not a rank",
+                  where,
+                  key);
+  }
+}
+
+// Every leaf is a number, null or an interval [low, high].
+void check_metrics(const Json& json, const std::string& where, int depth, size_t& count) {
+  LINSCAN_CHECK(++count <= kMaxMetricsPerBlock,
+                kInput,
+                "result: {}: more than {} metrics in one block",
+                where,
+                kMaxMetricsPerBlock);
+  if (json.is_array()) {
+    LINSCAN_CHECK(json.size() == 2,
+                  kInput,
+                  "result: {}: expected an interval of two numbers, got {} entries",
+                  where,
+                  json.size());
+    check_number_or_null(json[0], where + "[0]");
+    check_number_or_null(json[1], where + "[1]");
+    return;
+  }
+  if (!json.is_object()) {
+    check_number_or_null(json, where);
+    return;
+  }
+  LINSCAN_CHECK(depth < kMaxMetricDepth,
+                kInput,
+                "result: {}: metrics are nested deeper than {} levels",
+                where,
+                kMaxMetricDepth);
+  for (const auto& item : json.items()) {
+    check_metric_name(item.key(), where);
+    check_metrics(item.value(), where + "." + item.key(), depth + 1, count);
+  }
+}
+
+void check_missing(const Json& missing, const std::string& where) {
+  require_object(missing, where);
+  for (const auto& item : missing.items()) {
+    LINSCAN_CHECK(item.value().is_string(),
+                  kInput,
+                  "result: {}[\"{}\"]: expected a reason in words, got {}",
+                  where,
+                  clean_text(item.key()),
+                  item.value().type_name());
+  }
+}
+
+void check_row(const Json& row, const std::string& where) {
+  require_object(row, where);
+  size_t count = 0;
+  for (const auto& item : row.items()) {
+    const std::string path = where + "." + item.key();
+    if (item.key() == "missing") {
+      check_missing(item.value(), path);
+    } else if (item.key() != "block") {
+      check_metric_name(item.key(), where);
+      check_metrics(item.value(), path, 0, count);
+    }
+  }
+  if (const auto baselines = row.find("baselines"); baselines != row.end() && baselines->is_object()) {
+    if (const auto rank = baselines->find("rank"); rank != baselines->end() && rank->is_object()) {
+      check_rank_keys(*rank, where + ".baselines.rank");
+    }
+  }
+}
+
+void check_blocks(const Json& blocks) {
+  LINSCAN_CHECK(
+      blocks.is_array(), kInput, "result: blocks: expected a list, got {}", blocks.type_name());
+  LINSCAN_CHECK(blocks.size() <= kMaxBlocks,
+                kInput,
+                "result: blocks: {} entries, more than {}",
+                blocks.size(),
+                kMaxBlocks);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const std::string where = fmt::format("blocks[{}]", i);
+    require_object(blocks[i], where);
+    const Json& index = require(blocks[i], "block", where + ".");
+    check_count(index, where + ".block");
+    LINSCAN_CHECK(index.get<uint64_t>() == i,
+                  kInput,
+                  "result: {}.block: got {}, expected {} (blocks stand in order, counted from 0)",
+                  where,
+                  index.get<uint64_t>(),
+                  i);
+    check_row(blocks[i], where);
+  }
+}
+
+void check_definitions(const Json& metrics) {
+  require_object(metrics, "metrics");
+  for (const auto& item : metrics.items()) {
+    const std::string where = fmt::format("metrics[\"{}\"]", clean_text(item.key()));
+    require_object(item.value(), where);
+    for (const char* key : {"label", "group", "formula", "meaning", "direction", "source"}) {
+      check_optional_string(item.value(), key, where);
+    }
+    if (const auto range = item.value().find("range");
+        range != item.value().end() && !range->is_null()) {
+      LINSCAN_CHECK(range->is_array() && range->size() == 2,
+                    kInput,
+                    "result: {}.range: expected two numbers or nulls",
+                    where);
+      check_number_or_null((*range)[0], where + ".range[0]");
+      check_number_or_null((*range)[1], where + ".range[1]");
+    }
+  }
+}
+
+void check_string_list(const Json& document, const std::string& key) {
+  const auto list = document.find(key);
+  if (list == document.end()) {
+    return;
+  }
+  LINSCAN_CHECK(
+      list->is_array(), kInput, "result: {}: expected a list, got {}", key, list->type_name());
+  for (size_t i = 0; i < list->size(); ++i) {
+    LINSCAN_CHECK((*list)[i].is_string(),
+                  kInput,
+                  "result: {}[{}]: expected a string, got {}",
+                  key,
+                  i,
+                  (*list)[i].type_name());
+  }
+}
+
+// Figures about the run that are shown; whole groups may be absent.
+void check_environment(const Json& document) {
+  constexpr std::pair<const char*, const char*> kNumbers[] = {{"data", "tokens"},
+                                                              {"data", "windows"},
+                                                              {"data", "documents"},
+                                                              {"data", "ctx"},
+                                                              {"compute", "seconds"},
+                                                              {"compute", "peak_memory_bytes"},
+                                                              {"protocol", "folds"}};
+  for (const auto& [group, key] : kNumbers) {
+    if (const auto it = document.find(group); it != document.end() && it->is_object()) {
+      check_optional_number(*it, key, group);
+    }
+  }
+}
+
+void check_schema(const Json& document) {
+  LINSCAN_CHECK(document.is_object(),
+                kInput,
+                "result: expected a JSON object as `linscan analyze` writes it, got {}",
+                document.type_name());
+  const Json& schema = require(document, "schema", "");
+  const std::string found =
+      schema.is_string() ? clean_text(schema.get_ref<const std::string&>()).substr(0, 80)
+                         : std::string(schema.type_name());
+  LINSCAN_CHECK(found == kAnalysisSchema,
+                kInput,
+                "result: schema: got \"{}\", expected \"{}\" (a result.json of `linscan analyze`)",
+                found,
+                kAnalysisSchema);
+}
+
+}  // namespace
+
+void validate_analysis(const Json& document) {
+  check_schema(document);
+  const Json& model = require(document, "model", "");
+  require_object(model, "model");
+  LINSCAN_CHECK(require(model, "path", "model.").is_string(),
+                kInput,
+                "result: model.path: expected a string, got {}",
+                model.at("path").type_name());
+  for (const char* key : {"family", "architecture", "dtype", "weights_sha256"}) {
+    check_optional_string(model, key, "model");
+  }
+  for (const char* key : {"blocks", "hidden", "parameters"}) {
+    check_optional_number(model, key, "model");
+  }
+  for (const char* key : {"data", "compute", "software", "config", "protocol"}) {
+    if (const auto it = document.find(key); it != document.end() && !it->is_null()) {
+      require_object(*it, key);
+    }
+  }
+  check_environment(document);
+  check_count(require(document, "n", ""), "n");
+  check_count(require(document, "d", ""), "d");
+  check_optional_number(document, "null_in_sample", "");
+  check_string_list(document, "warnings");
+  if (const auto metrics = document.find("metrics"); metrics != document.end()) {
+    check_definitions(*metrics);
+  }
+  check_blocks(require(document, "blocks", ""));
+  for (const char* key : {"embedding", "post_norm"}) {
+    if (const auto it = document.find(key); it != document.end() && !it->is_null()) {
+      check_row(*it, key);
+    }
+  }
+}
+
+}  // namespace linscan
