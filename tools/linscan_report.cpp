@@ -1,4 +1,5 @@
-// linscan report RESULT: a saved result as a table, CSV, Markdown or the HTML report. Computes nothing.
+// linscan report RESULT: a saved result as a table, CSV, Markdown or the HTML report. Computes
+// nothing.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -23,7 +24,8 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("RESULT", options.result, "result.json of `linscan analyze`, or the folder it is in")
+  app.add_option(
+         "RESULT", options.result, "result.json of `linscan analyze`, or the folder it is in")
       ->required()
       ->group("Input");
   app.add_option("--format", options.format, "What to write")

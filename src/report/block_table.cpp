@@ -12,7 +12,7 @@ const BlockColumn kColumns[] = {
      "held out",
      "linearity.stream.held_out",
      "R² of the best affine map from the block's input to its output, on documents it was not "
-     "fitted on; high through the residual path alone",
+     "fitted on; both share the residual path, so compare it with scaled identity",
      5},
     {"stream R²", "[interval]", "linearity.stream.held_out_ci", "", 5, true},
     {"update R²",
@@ -26,19 +26,11 @@ const BlockColumn kColumns[] = {
      "linearity.update.in_sample",
      "update R² in sample: fitted and scored on the same tokens, to be read against the null",
      3},
-    {"scaled",
-     "identity",
-     "baselines.scaled_identity",
-     "stream R² of one scalar, in sample",
-     5},
+    {"scaled", "identity", "baselines.scaled_identity", "stream R² of one scalar, in sample", 5},
     {"", "cosine", "cosine", "mean cosine of a token's input and output", 4},
-    {"norm", "ratio", "norm.ratio", "norm of the update over norm of the output", -3},
-    {"", "ID", "geometry.intrinsic_dimension", "TwoNN intrinsic dimension of the output", -3},
-    {"eff.",
-     "rank",
-     "geometry.effective_rank",
-     "effective rank of the output",
-     -3},
+    {"norm", "ratio", "norm.ratio", "norm of the update over norm of the output", 3},
+    {"", "ID", "geometry.intrinsic_dimension", "TwoNN intrinsic dimension of the output", 1},
+    {"eff.", "rank", "geometry.effective_rank", "effective rank of the output", 1},
     {"aniso-",
      "tropy",
      "geometry.anisotropy",
@@ -62,9 +54,7 @@ std::string block_cell(const Row& row, const BlockColumn& column) {
   if (column.interval) {
     return interval_text(row, column.path, column.decimals);
   }
-  const Number value = row.number(column.path);
-  return column.decimals < 0 ? significant(value, -column.decimals)
-                             : fixed(value, column.decimals);
+  return fixed(row.number(column.path), column.decimals);
 }
 
 }  // namespace linscan

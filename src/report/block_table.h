@@ -1,4 +1,5 @@
-// The one table of the results that fits a terminal: which columns, in which order, and what they mean.
+// The one table of the results that fits a terminal: which columns, in which order, and what they
+// mean.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ struct BlockColumn {
   std::string head;     // second head line
   std::string path;     // the metric
   std::string meaning;  // for the footnote, empty where the group's first column said it
-  int decimals = 3;     // negative: significant digits
+  int decimals = 3;
   bool interval = false;
 };
 

@@ -14,7 +14,8 @@ constexpr double kFont = 12;
 constexpr double kTickGap = 7;
 constexpr double kRow = 18;  // height of one line of text
 constexpr double kSwatch = 20;
-constexpr size_t kBandFrom = 9;  // fewer points than this get whiskers instead of a band
+constexpr double kTickHeight = 38;  // of the drawing, per tick of the value axis
+constexpr size_t kBandFrom = 9;     // fewer points than this get whiskers instead of a band
 
 bool drawable(const Chart& chart, const ChartPoint& point) {
   return point.y && (!chart.y.logarithmic || *point.y > 0);
@@ -27,7 +28,7 @@ bool has_drawable(const Chart& chart, const ChartSeries& series) {
 }
 
 // The range of the value axis: what the points and intervals need, inside the fixed ends.
-Range value_range(const Chart& chart) {
+Range value_range(const Chart& chart, int max_ticks) {
   double low = INFINITY, high = -INFINITY;
   const auto include = [&](double value) {
     if (!chart.y.logarithmic || value > 0) {
@@ -47,19 +48,33 @@ Range value_range(const Chart& chart) {
   low = std::max(low, chart.y.lowest.value_or(low));
   low = chart.y.low.value_or(low);
   high = std::max(chart.y.high.value_or(high), low);
-  const Range rounded = chart.y.logarithmic ? round_log_range({low, high}) : round_range({low, high}, 6);
+  const Range rounded =
+      chart.y.logarithmic ? round_log_range({low, high}) : round_range({low, high}, max_ticks);
   return {chart.y.low.value_or(rounded.low), chart.y.high.value_or(rounded.high)};
+}
+
+double legend_item_width(const ChartSeries& series) {
+  return kSwatch + 5 + text_width(series.label, kFont) + 12;
+}
+
+std::vector<const ChartSeries*> drawable_series(const Chart& chart) {
+  std::vector<const ChartSeries*> shown;
+  for (const ChartSeries& series : chart.series) {
+    if (has_drawable(chart, series)) {
+      shown.push_back(&series);
+    }
+  }
+  return shown;
 }
 
 class Drawing {
  public:
   Drawing(const Chart& chart, const ChartSize& size)
-      : chart_(chart), size_(size), range_(value_range(chart)) {
-    for (const ChartSeries& series : chart.series) {
-      if (has_drawable(chart, series)) {
-        shown_.push_back(&series);
-      }
-    }
+      : chart_(chart),
+        size_(size),
+        max_ticks_(static_cast<int>(size.height / kTickHeight)),
+        range_(value_range(chart, max_ticks_)),
+        shown_(drawable_series(chart)) {
     layout();
   }
 
@@ -87,14 +102,18 @@ class Drawing {
 
  private:
   void layout() {
-    ticks_ = chart_.y.logarithmic ? log_ticks(range_, 7) : linear_ticks(range_, 7);
+    ticks_ =
+        chart_.y.logarithmic ? log_ticks(range_, max_ticks_) : linear_ticks(range_, max_ticks_);
     double tick_width = 0;
     for (const double tick : ticks_) {
       tick_width = std::max(tick_width, text_width(tick_label(tick), kFont));
     }
     left_ = std::ceil(tick_width) + kTickGap + 2;
     right_ = size_.width - (size_.labels_at_lines ? label_width() : 8);
-    top_ = kRow + 10 + (size_.labels_at_lines ? 0 : kRow * legend_rows());
+    top_ = kRow + 10 +
+           (size_.labels_at_lines
+                ? 0
+                : kRow * std::max(size_.legend_rows, legend_rows(chart_, size_.width)));
     bottom_ = size_.height - 2 * kRow - 2;
   }
 
@@ -107,28 +126,6 @@ class Drawing {
       width = std::max(width, text_width(line.label, kFont));
     }
     return std::ceil(width) + 16;
-  }
-
-  double legend_item_width(const ChartSeries& series) const {
-    return kSwatch + 5 + text_width(series.label, kFont) + 12;
-  }
-
-  bool has_legend() const { return shown_.size() > 1; }
-
-  int legend_rows() const {
-    if (!has_legend()) {
-      return 0;
-    }
-    int rows = 1;
-    double x = 0;
-    for (const ChartSeries* series : shown_) {
-      if (x > 0 && x + legend_item_width(*series) > size_.width) {
-        ++rows;
-        x = 0;
-      }
-      x += legend_item_width(*series);
-    }
-    return rows;
   }
 
   Scale y_scale() const {
@@ -151,8 +148,7 @@ class Drawing {
     for (const double tick : ticks_) {
       const bool zero = tick == 0 && range_.low < 0;
       draw_line(svg_, zero ? "zero" : "grid", left_, y(tick), right_, y(tick));
-      draw_text(
-          svg_, "tick", left_ - kTickGap, y(tick) + 4, Anchor::kEnd, tick_label(tick));
+      draw_text(svg_, "tick", left_ - kTickGap, y(tick) + 4, Anchor::kEnd, tick_label(tick));
     }
   }
 
@@ -178,19 +174,15 @@ class Drawing {
       }
       const auto ticks = index_ticks(static_cast<int64_t>(chart_.x.last) + 1, max_ticks);
       for (const int64_t tick : ticks) {
-        const bool crowded = !chart_.x.first_name.empty() && tick == 0 &&
-                             x_scale()(0) - x_scale()(-1) < 30;
+        const bool crowded =
+            !chart_.x.first_name.empty() && tick == 0 && x_scale()(0) - x_scale()(-1) < 30;
         if (!crowded) {
           draw_position_tick(static_cast<double>(tick), std::to_string(tick));
         }
       }
     }
-    draw_text(svg_,
-              "axis-name",
-              (left_ + right_) / 2,
-              size_.height - 3,
-              Anchor::kMiddle,
-              chart_.x.label);
+    draw_text(
+        svg_, "axis-name", (left_ + right_) / 2, size_.height - 3, Anchor::kMiddle, chart_.x.label);
   }
 
   void draw_references() {
@@ -259,11 +251,16 @@ class Drawing {
 
   static std::string_view line_class(LineStyle style) {
     switch (style) {
-      case LineStyle::kStrong: return "line";
-      case LineStyle::kThin: return "line thin";
-      case LineStyle::kDashed: return "line thin dashed";
-      case LineStyle::kDotted: return "line thin dotted";
-      case LineStyle::kNone: break;
+      case LineStyle::kStrong:
+        return "line";
+      case LineStyle::kThin:
+        return "line thin";
+      case LineStyle::kDashed:
+        return "line thin dashed";
+      case LineStyle::kDotted:
+        return "line thin dotted";
+      case LineStyle::kNone:
+        break;
     }
     return "";
   }
@@ -277,8 +274,7 @@ class Drawing {
         line.emplace_back(x(point->x), y(*point->y));
       }
       if (series.line != LineStyle::kNone && line.size() > 1) {
-        draw_polyline(
-            svg_, fmt::format("{} c{}", line_class(series.line), series.color), line);
+        draw_polyline(svg_, fmt::format("{} c{}", line_class(series.line), series.color), line);
       }
       for (const ChartPoint* point : run) {
         draw_mark(series, *point, x(point->x), y(*point->y));
@@ -291,22 +287,17 @@ class Drawing {
     svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
     svg_.element("title", point.note);
     if (!y_scale().contains(*point.y)) {
-      const bool at_bottom = y > (top_ + bottom_) / 2;
-      const double tip = at_bottom ? y : y, base = at_bottom ? y - 8 : y + 8;
-      svg_.leaf("path",
-                {{"class", "clipped"},
-                 {"d",
-                  fmt::format("M{} {}L{} {}L{} {}Z",
-                              px(x - 5),
-                              px(base),
-                              px(x + 5),
-                              px(base),
-                              px(x),
-                              px(tip))}});
+      const double base = y > (top_ + bottom_) / 2 ? y - 8 : y + 8;
+      svg_.leaf(
+          "path",
+          {{"class", "clipped"},
+           {"d",
+            fmt::format(
+                "M{} {}L{} {}L{} {}Z", px(x - 5), px(base), px(x + 5), px(base), px(x), px(y))}});
     } else if (series.mark == MarkStyle::kHollow) {
-      svg_.leaf("path",
-                {{"class", "hollow"},
-                 {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x), px(y - 5))}});
+      svg_.leaf(
+          "path",
+          {{"class", "hollow"}, {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x), px(y - 5))}});
     } else {
       const double radius = (series.mark == MarkStyle::kDot ? 3.2 : 2.0) * (dense ? 0.6 : 1.0);
       svg_.leaf("circle", {{"cx", px(x)}, {"cy", px(y)}, {"r", px(radius)}});
@@ -317,12 +308,8 @@ class Drawing {
 
   void draw_swatch(const ChartSeries& series, double x, double y) {
     if (series.line != LineStyle::kNone) {
-      draw_line(svg_,
-                fmt::format("{} c{}", line_class(series.line), series.color),
-                x,
-                y,
-                x + kSwatch,
-                y);
+      draw_line(
+          svg_, fmt::format("{} c{}", line_class(series.line), series.color), x, y, x + kSwatch, y);
     }
     svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
     if (series.mark == MarkStyle::kHollow) {
@@ -339,7 +326,7 @@ class Drawing {
   }
 
   void draw_legend() {
-    if (!has_legend()) {
+    if (shown_.size() < 2) {
       return;
     }
     double x = 0, y = kRow + kFont + 2;
@@ -402,6 +389,7 @@ class Drawing {
 
   const Chart& chart_;
   ChartSize size_;
+  int max_ticks_;
   Range range_;
   std::vector<const ChartSeries*> shown_;
   std::vector<double> ticks_;
@@ -412,9 +400,24 @@ class Drawing {
 }  // namespace
 
 bool has_points(const Chart& chart) {
-  return std::any_of(chart.series.begin(), chart.series.end(), [&](const ChartSeries& series) {
-    return has_drawable(chart, series);
-  });
+  return !drawable_series(chart).empty();
+}
+
+int legend_rows(const Chart& chart, double width) {
+  const std::vector<const ChartSeries*> shown = drawable_series(chart);
+  if (shown.size() < 2) {
+    return 0;
+  }
+  int rows = 1;
+  double x = 0;
+  for (const ChartSeries* series : shown) {
+    if (x > 0 && x + legend_item_width(*series) > width) {
+      ++rows;
+      x = 0;
+    }
+    x += legend_item_width(*series);
+  }
+  return rows;
 }
 
 std::string draw_chart(const Chart& chart, const ChartSize& size) {

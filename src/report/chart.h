@@ -1,5 +1,5 @@
-// A line chart as inline SVG. Colours and fonts come from the page's style sheet through class names, so that one
-// drawing serves light, dark and print.
+// A line chart as inline SVG. Colours and fonts come from the page's style sheet through class
+// names, so that one drawing serves light, dark and print.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ namespace linscan {
 
 struct ChartPoint {
   double x = 0;
-  Number y;      // nothing: a gap in the line
-  Number low;    // interval around y, both or none
+  Number y;    // nothing: a gap in the line
+  Number low;  // interval around y, both or none
   Number high;
   std::string note;  // shown when the pointer rests on the mark
 };
@@ -49,7 +49,7 @@ struct ValueAxis {
 
 struct PositionAxis {
   std::string label;
-  double first = 0;          // smallest and largest position
+  double first = 0;  // smallest and largest position
   double last = 0;
   bool logarithmic = false;  // base two
   std::string first_name;    // name of the position -1 (the embedding), if it is shown
@@ -69,10 +69,14 @@ struct ChartSize {
   double width;
   double height;
   bool labels_at_lines = false;  // names at the right end of the lines instead of a legend
+  int legend_rows = 0;           // room for at least so many, so that neighbours line up
 };
 
 // Series without any drawable point are left out, also from the legend.
 std::string draw_chart(const Chart& chart, const ChartSize& size);
+
+// Rows that the legend takes at this width.
+int legend_rows(const Chart& chart, double width);
 
 // True where the chart would show at least one point.
 bool has_points(const Chart& chart);

@@ -9,7 +9,9 @@
 namespace linscan {
 namespace {
 
-std::string number_field(Number value) { return value ? exact(*value) : std::string(); }
+std::string number_field(Number value) {
+  return value ? exact(*value) : std::string();
+}
 
 }  // namespace
 

@@ -85,8 +85,12 @@ std::vector<Row> Analysis::rows() const {
   return rows;
 }
 
-int64_t Analysis::n() const { return json_->at("n").get<int64_t>(); }
-int64_t Analysis::d() const { return json_->at("d").get<int64_t>(); }
+int64_t Analysis::n() const {
+  return json_->at("n").get<int64_t>();
+}
+int64_t Analysis::d() const {
+  return json_->at("d").get<int64_t>();
+}
 
 std::string Analysis::model_name() const {
   const std::string name = last_component(text("model.path"));

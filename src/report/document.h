@@ -1,4 +1,5 @@
-// A validated view of a result document: metrics by their path inside a block, and why one is missing.
+// A validated view of a result document: metrics by their path inside a block, and why one is
+// missing.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ class Row {
   const std::string& name() const { return name_; }
   const Json& json() const { return *json_; }
 
-  // The number at a dotted path ("norm.ratio"); ends of an interval are ".low" and ".high". Nothing where it is null
-  // or absent.
+  // The number at a dotted path ("norm.ratio"); ends of an interval are ".low" and ".high". Nothing
+  // where it is null or absent.
   Number number(std::string_view path) const;
   // Why it is missing: the entry of "missing" for this path or for the group it stands in.
   std::string reason(std::string_view path) const;

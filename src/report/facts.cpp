@@ -62,7 +62,8 @@ void add_sample_facts(const Analysis& analysis, std::vector<Fact>& facts) {
 
 void add_protocol_facts(const Analysis& analysis, std::vector<Fact>& facts) {
   if (const auto documents = analysis.document_number("data.documents"); documents) {
-    facts.push_back({"documents", fixed(documents, 0), counted(analysis, "data.windows", "window")});
+    facts.push_back(
+        {"documents", fixed(documents, 0), counted(analysis, "data.windows", "window")});
   }
   if (const auto folds = analysis.document_number("protocol.folds"); folds) {
     const std::string unit = analysis.text("protocol.fold_unit");
@@ -89,13 +90,13 @@ void add_compute_facts(const Analysis& analysis, std::vector<Fact>& facts) {
 std::string model_line(const Analysis& analysis) {
   const Number parameters = analysis.document_number("model.parameters");
   const std::string hidden = counted(analysis, "model.hidden", "");
-  return join_dots({analysis.text("model.family"),
-                    fmt::format("{} block{}",
-                                analysis.blocks().size(),
-                                analysis.blocks().size() == 1 ? "" : "s"),
-                    hidden.empty() ? "" : "hidden size " + grouped(analysis.d()),
-                    parameters ? short_count(*parameters) + " parameters" : "",
-                    analysis.text("model.dtype")});
+  return join_dots(
+      {analysis.text("model.family"),
+       fmt::format(
+           "{} block{}", analysis.blocks().size(), analysis.blocks().size() == 1 ? "" : "s"),
+       hidden.empty() ? "" : "hidden size " + grouped(analysis.d()),
+       parameters ? short_count(*parameters) + " parameters" : "",
+       analysis.text("model.dtype")});
 }
 
 std::string data_line(const Analysis& analysis) {

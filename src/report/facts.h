@@ -21,8 +21,9 @@ std::string data_line(const Analysis& analysis);
 // n, d, n/d, null, documents, folds, device, time. Facts that the document lacks are left out.
 std::vector<Fact> key_facts(const Analysis& analysis);
 
-// Statements computed from the numbers, one or two sentences each, in the order in which a reader needs them.
-// They say what was measured and how far apart the intervals are, never what would follow for the model.
+// Statements computed from the numbers, one or two sentences each, in the order in which a reader
+// needs them. They say what was measured and how far apart the intervals are, never what would
+// follow for the model.
 std::vector<std::string> summarize(const Analysis& analysis);
 
 }  // namespace linscan

@@ -12,8 +12,10 @@ namespace {
 
 constexpr ChartSize kWide{960, 350, true};
 constexpr ChartSize kNarrow{390, 330, false};
-constexpr ChartSize kHalf{440, 310, false};
-constexpr ChartSize kThird{310, 235, false};
+// Without the legend, which adds its rows.
+constexpr ChartSize kHalf{440, 280, false};
+constexpr ChartSize kThird{310, 220, false};
+constexpr double kLegendRow = 18;
 
 Number transformed(Number value, Transform transform) {
   return value && transform == Transform::kUnexplained ? Number(1 - *value) : value;
@@ -25,8 +27,7 @@ std::string point_note(const Row& row, const Curve& curve, const std::string& wh
   const Number low = row.number(curve.interval + ".low");
   const Number high = row.number(curve.interval + ".high");
   if (low && high) {
-    note += fmt::format(
-        " [{}, {}]", metric_text(curve.path, low), metric_text(curve.path, high));
+    note += fmt::format(" [{}, {}]", metric_text(curve.path, low), metric_text(curve.path, high));
   }
   return note;
 }
@@ -83,8 +84,7 @@ ChartSeries post_norm_series(const Analysis& analysis,
                              const Curve& curve,
                              Transform transform,
                              std::string_view label) {
-  ChartSeries series{
-      std::string(label), curve.color, LineStyle::kNone, MarkStyle::kHollow, {}};
+  ChartSeries series{std::string(label), curve.color, LineStyle::kNone, MarkStyle::kHollow, {}};
   if (analysis.post_norm() && !analysis.blocks().empty()) {
     const double last = static_cast<double>(analysis.blocks().size()) - 1;
     series.points.push_back(make_point(*analysis.post_norm(),
@@ -119,9 +119,14 @@ std::string full_width(const Chart& chart) {
 std::string side_by_side(const std::vector<Chart>& charts, int columns) {
   Markup out;
   out.open("div", {{"class", fmt::format("panels of{}", columns)}});
+  ChartSize size = columns == 2 ? kHalf : kThird;
+  for (const Chart& chart : charts) {
+    size.legend_rows = std::max(size.legend_rows, legend_rows(chart, size.width));
+  }
+  size.height += kLegendRow * size.legend_rows;
   for (const Chart& chart : charts) {
     if (has_points(chart)) {
-      out.open("div").append(draw_chart(chart, columns == 2 ? kHalf : kThird)).close();
+      out.open("div").append(draw_chart(chart, size)).close();
     }
   }
   return out.close().take();

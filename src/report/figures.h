@@ -17,7 +17,8 @@ struct Figure {
   std::string drawing;  // markup
   std::string reading;  // how to read it
   std::string caveat;   // what it does not show
-  std::vector<std::string> paths;  // metrics of the data table under it; intervals by their own path
+  std::vector<std::string>
+      paths;  // metrics of the data table under it; intervals by their own path
 };
 
 // Figures for which the document has numbers, in the order of the report.
@@ -56,8 +57,8 @@ ChartSeries post_norm_series(const Analysis& analysis,
 PositionAxis block_axis(const Analysis& analysis);
 ValueAxis unexplained_axis(std::string_view of);
 
-// One drawing over the whole width: a wide version with names at the lines and a narrow one with a legend, of which
-// the style sheet shows one.
+// One drawing over the whole width: a wide version with names at the lines and a narrow one with a
+// legend, of which the style sheet shows one.
 std::string full_width(const Chart& chart);
 // Several drawings side by side, each with a legend; charts without points are left out.
 std::string side_by_side(const std::vector<Chart>& charts, int columns);

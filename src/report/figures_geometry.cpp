@@ -34,10 +34,10 @@ Chart state_chart(const Analysis& analysis, const Curve& curve, std::string id) 
     ChartPoint point;
     point.x = -1;
     point.y = value;
-    point.note =
-        fmt::format("embedding: {} {}", curve.label, metric_text(curve.path, value));
+    point.note = fmt::format("embedding: {} {}", curve.label, metric_text(curve.path, value));
     series.points.insert(series.points.begin(), std::move(point));
   }
+  series.label = "block output";
   chart.series.push_back(std::move(series));
   chart.series.push_back(
       post_norm_series(analysis, curve, Transform::kNone, "after the final norm"));
@@ -56,13 +56,8 @@ bool any_of(const Analysis& analysis, const std::vector<std::string>& paths) {
 }  // namespace
 
 std::optional<Figure> norm_figure(const Analysis& analysis) {
-  const std::vector<std::string> paths = {"cosine",
-                                          "angular",
-                                          "block_influence",
-                                          "norm.ratio",
-                                          "norm.in",
-                                          "norm.out",
-                                          "norm.update"};
+  const std::vector<std::string> paths = {
+      "cosine", "angular", "block_influence", "norm.ratio", "norm.in", "norm.out", "norm.update"};
   if (!any_of(analysis, paths)) {
     return std::nullopt;
   }
@@ -72,11 +67,11 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
                              "Mean cosine between a token's state before and after each block.");
   cosine.y.label = "cosine of input and output";
   cosine.y.high = 1.0;
-  cosine.series = {block_series(analysis, {"cosine", "cosine", 1}, Transform::kNone),
-                   post_norm_series(analysis,
-                                    {"cosine", "cosine", 1},
-                                    Transform::kNone,
-                                    "to the final-norm state")};
+  cosine.series = {
+      block_series(analysis, {"cosine", "cosine", 1}, Transform::kNone),
+      post_norm_series(
+          analysis, {"cosine", "cosine", 1}, Transform::kNone, "to the final-norm state")};
+  cosine.series.front().label = "input to output";
   Chart ratio = block_chart(analysis,
                             "norm-ratio",
                             "Norm ratio over depth",
@@ -84,10 +79,8 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
   ratio.y.label = "‖update‖ / ‖output‖ (log)";
   ratio.y.logarithmic = true;
   ratio.series = {block_series(analysis, {"norm.ratio", "norm ratio", 2}, Transform::kNone)};
-  Chart norms = block_chart(analysis,
-                            "norms",
-                            "Norms over depth",
-                            "Mean norms of the block's input, output and update.");
+  Chart norms = block_chart(
+      analysis, "norms", "Norms over depth", "Mean norms of the block's input, output and update.");
   norms.y.label = "mean norm per token (log)";
   norms.y.logarithmic = true;
   norms.series = {
@@ -108,10 +101,9 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
 }
 
 std::optional<Figure> geometry_figure(const Analysis& analysis) {
-  const std::vector<Curve> curves = {
-      {"geometry.anisotropy", "anisotropy", 1},
-      {"geometry.effective_rank", "effective rank", 3},
-      {"geometry.intrinsic_dimension", "intrinsic dimension", 4}};
+  const std::vector<Curve> curves = {{"geometry.anisotropy", "anisotropy", 1},
+                                     {"geometry.effective_rank", "effective rank", 3},
+                                     {"geometry.intrinsic_dimension", "intrinsic dimension", 4}};
   std::vector<std::string> paths;
   std::vector<Chart> charts;
   for (const Curve& curve : curves) {
@@ -124,14 +116,15 @@ std::optional<Figure> geometry_figure(const Analysis& analysis) {
   if (!any_of(analysis, paths)) {
     return std::nullopt;
   }
-  return Figure{"fig-geometry",
-                "What shape does the stream have?",
-                side_by_side(charts, 3),
-                "Anisotropy is the share of the variance on the first principal component; the "
-                "effective rank says over how many directions the variance is spread; the intrinsic "
-                "dimension (TwoNN) is that of the cloud of tokens, seen locally.",
-                "Where anisotropy is near 1, one direction decides every variance-weighted score.",
-                paths};
+  return Figure{
+      "fig-geometry",
+      "What shape does the stream have?",
+      side_by_side(charts, 3),
+      "Anisotropy is the share of the variance on the first principal component; the "
+      "effective rank says over how many directions the variance is spread; the intrinsic "
+      "dimension (TwoNN) is that of the cloud of tokens, seen locally.",
+      "Where anisotropy is near 1, one direction decides every variance-weighted score.",
+      paths};
 }
 
 }  // namespace linscan

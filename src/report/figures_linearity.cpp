@@ -46,7 +46,8 @@ bool has_scores(const Analysis& analysis, const std::string& variant) {
          analysis.any("linearity." + variant + ".in_sample");
 }
 
-// The curves of one variant, thin ones first, with the post-norm point of the score that is read first.
+// The curves of one variant, thin ones first, with the post-norm point of the score that is read
+// first.
 std::vector<ChartSeries> score_series(const Analysis& analysis,
                                       const std::vector<Curve>& curves,
                                       Transform transform) {
@@ -84,8 +85,9 @@ std::optional<Figure> update_figure(const Analysis& analysis) {
   Chart chart;
   chart.id = "update";
   chart.title = "Linearity of the update over depth";
-  chart.description = "Held-out R² of the update with its interval for every block, with the "
-                      "in-sample and the adjusted score as thin lines.";
+  chart.description =
+      "Held-out R² of the update with its interval for every block, with the "
+      "in-sample and the adjusted score as thin lines.";
   chart.x = block_axis(analysis);
   chart.y.label = "R² of the update";
   chart.y.high = 1.0;
@@ -132,8 +134,9 @@ std::optional<Figure> stream_figure(const Analysis& analysis) {
   Chart linear;
   linear.id = "stream";
   linear.title = "Linearity of the stream over depth";
-  linear.description = "Held-out, in-sample and adjusted R² of the stream, with scaled identity as "
-                       "the baseline.";
+  linear.description =
+      "Held-out, in-sample and adjusted R² of the stream, with scaled identity as "
+      "the baseline.";
   linear.x = block_axis(analysis);
   linear.y.label = "R² of the stream";
   linear.y.high = 1.0;
@@ -167,26 +170,25 @@ std::optional<Figure> stream_figure(const Analysis& analysis) {
 std::optional<Figure> outlier_figure(const Analysis& analysis) {
   const auto curves = [](const std::string& variant) {
     const std::string group = "linearity." + variant + ".";
-    return std::vector<Curve>{
-        held_out(variant),
-        {"tokens.without_first." + variant + ".held_out",
-         "without first tokens",
-         2,
-         LineStyle::kThin,
-         MarkStyle::kSmallDot,
-         ""},
-        {group + "without_top_pc",
-         "without top PC",
-         3,
-         LineStyle::kDashed,
-         MarkStyle::kSmallDot,
-         ""},
-        {group + "median_feature",
-         "median feature",
-         4,
-         LineStyle::kDotted,
-         MarkStyle::kSmallDot,
-         ""}};
+    return std::vector<Curve>{held_out(variant),
+                              {"tokens.without_first." + variant + ".held_out",
+                               "without first tokens",
+                               2,
+                               LineStyle::kThin,
+                               MarkStyle::kSmallDot,
+                               ""},
+                              {group + "without_top_pc",
+                               "without top PC",
+                               3,
+                               LineStyle::kDashed,
+                               MarkStyle::kSmallDot,
+                               ""},
+                              {group + "median_feature",
+                               "median feature",
+                               4,
+                               LineStyle::kDotted,
+                               MarkStyle::kSmallDot,
+                               ""}};
   };
   std::vector<std::string> paths;
   for (const char* variant : {"update", "stream"}) {
@@ -228,8 +230,8 @@ std::optional<Figure> outlier_figure(const Analysis& analysis) {
   share.y.label = "variance on first tokens, share";
   share.y.low = 0.0;
   share.y.high = 1.0;
-  share.series.push_back(block_series(
-      analysis, {"tokens.first.variance_share", "first tokens", 2}, Transform::kNone));
+  share.series.push_back(
+      block_series(analysis, {"tokens.first.variance_share", "first tokens", 2}, Transform::kNone));
   return Figure{"fig-outliers",
                 "Do a few tokens or directions carry the score?",
                 side_by_side({update, stream, share}, 3),

@@ -55,10 +55,8 @@ HeatRow heat_row(const Analysis& analysis, const Rung& rung) {
       const double rest = 1 - *score;
       cell.value = std::max(rest, 1e-12);
       cell.text = rest < 1e-12 ? "0" : significant(rest, 2);
-      cell.note = fmt::format("{}R² {}, unexplained {}",
-                              where,
-                              metric_text(rung.path, score),
-                              cell.text);
+      cell.note =
+          fmt::format("{}R² {}, unexplained {}", where, metric_text(rung.path, score), cell.text);
     } else {
       cell.note = where + block.reason(rung.path);
     }
@@ -78,10 +76,7 @@ std::vector<size_t> chosen_blocks(size_t count) {
   return out;
 }
 
-ChartSeries rank_series(const Analysis& analysis,
-                        size_t block,
-                        int color,
-                        Transform transform) {
+ChartSeries rank_series(const Analysis& analysis, size_t block, int color, Transform transform) {
   const Row& row = analysis.blocks()[block];
   ChartSeries series{
       fmt::format("block {}", block), color, LineStyle::kStrong, MarkStyle::kSmallDot, {}};
@@ -112,8 +107,9 @@ std::optional<Figure> ladder_figure(const Analysis& analysis) {
   HeatStrip strip;
   strip.id = "ladder";
   strip.title = "Unexplained share of the stream, per map and block";
-  strip.description = "One row per map from scaled identity to the full affine map, one column per "
-                      "block; darker cells leave less unexplained.";
+  strip.description =
+      "One row per map from scaled identity to the full affine map, one column per "
+      "block; darker cells leave less unexplained.";
   strip.column_name = "block";
   strip.scale_name = "share of the stream's variance left unexplained (log)";
   std::vector<std::string> paths;
@@ -125,17 +121,18 @@ std::optional<Figure> ladder_figure(const Analysis& analysis) {
   out.open("div", {{"class", "wide"}}).append(draw_heat_strip(strip, 960)).close();
   strip.id += "-narrow";
   out.open("div", {{"class", "narrow"}}).append(draw_heat_strip(strip, 390)).close();
-  return Figure{"fig-ladder",
-                "What does each richer map add?",
-                out.take(),
-                "Every row is a family of maps from a block's input to its output, fitted in "
-                "sample; darker means less is left unexplained. Read a column downwards: where it "
-                "does not darken below scaled identity, the richer maps add nothing to the "
-                "residual path.",
-                "The families are not all nested: orthogonal maps are no diagonal ones, and a rank-k "
-                "map has no residual path of its own. CCA weighs all directions equally, so it is "
-                "no R² and stands apart.",
-                paths};
+  return Figure{
+      "fig-ladder",
+      "What does each richer map add?",
+      out.take(),
+      "Every row is a family of maps from a block's input to its output, fitted in "
+      "sample; darker means less is left unexplained. Read a column downwards: where it "
+      "does not darken below scaled identity, the richer maps add nothing to the "
+      "residual path.",
+      "The families are not all nested: orthogonal maps are no diagonal ones, and a rank-k "
+      "map has no residual path of its own. CCA weighs all directions equally, so it is "
+      "no R² and stands apart.",
+      paths};
 }
 
 std::optional<Figure> rank_figure(const Analysis& analysis) {

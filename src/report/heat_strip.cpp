@@ -16,6 +16,8 @@ constexpr double kCellHeight = 22;
 constexpr double kRowGap = 8;
 constexpr double kSmallest = 1e-6;  // no shade is darker than for this
 constexpr double kLightest = 0.04;
+constexpr double kInvertedText =
+    0.6;  // cells darker than this carry text in the colour of the paper
 constexpr int kLegendCells = 24;
 
 class Drawing {
@@ -36,16 +38,13 @@ class Drawing {
     range_ = round_log_range({std::min(low, high), high});
     left_ = std::ceil(label) + 8;
     cell_width_ = (width - left_ - 1) / static_cast<double>(std::max<size_t>(columns_, 1));
+    texts_fit_ = widest_text() + 6 <= cell_width_;
   }
 
   std::string draw() {
     const double top = 2 * kFont + 14;
-    open_drawing(svg_,
-                 strip_.id,
-                 strip_.title,
-                 strip_.description,
-                 width_,
-                 top + height_ + 2 * kFont + 16);
+    open_drawing(
+        svg_, strip_.id, strip_.title, strip_.description, width_, top + height_ + 2 * kFont + 16);
     draw_legend();
     double y = top;
     for (const HeatRow& row : strip_.rows) {
@@ -62,6 +61,16 @@ class Drawing {
   }
 
  private:
+  double widest_text() const {
+    double widest = 0;
+    for (const HeatRow& row : strip_.rows) {
+      for (const HeatCell& cell : row.cells) {
+        widest = std::max(widest, text_width(cell.text, kFont));
+      }
+    }
+    return widest;
+  }
+
   // 0 for the largest value, 1 for the smallest.
   double shade(double value) const {
     const Scale scale(range_, true, 1, 0);
@@ -85,9 +94,9 @@ class Drawing {
                {"width", fmt::format("{:.2f}", width)},
                {"height", px(height)},
                {"fill-opacity", cell.value ? opacity(dark) : ""}});
-    if (text_width(cell.text, kFont) + 6 <= width) {
+    if (texts_fit_) {
       draw_text(svg_,
-                dark > 0.5 ? "cell on" : "cell",
+                dark > kInvertedText ? "cell on" : "cell",
                 x + width / 2,
                 y + height / 2 + 4,
                 Anchor::kMiddle,
@@ -137,6 +146,7 @@ class Drawing {
   double left_ = 0;
   double height_ = 0;
   double cell_width_ = 0;
+  bool texts_fit_ = false;
   size_t columns_ = 0;
   Range range_{};
   Markup svg_;

@@ -10,7 +10,7 @@ namespace linscan {
 
 struct HeatCell {
   Number value;      // > 0 is shaded on a logarithmic scale: the smaller, the darker
-  std::string text;  // written into the cell where there is room
+  std::string text;  // written into the cells where there is room for all of them
   std::string note;
 };
 

@@ -13,7 +13,8 @@ namespace {
 
 // "held_out_ci" -> "held out interval", "rank.8" -> "rank 8".
 std::string head_text(const Column& column, std::string_view prefix) {
-  std::string head = column.path.starts_with(prefix) ? column.path.substr(prefix.size()) : column.path;
+  std::string head =
+      column.path.starts_with(prefix) ? column.path.substr(prefix.size()) : column.path;
   if (column.interval && head.ends_with("_ci")) {
     head.replace(head.size() - 3, 3, " interval");
   }
@@ -37,10 +38,10 @@ void add_row(Markup& html, const Row& row, const std::vector<Column>& columns) {
   html.open("tr").element("th", {{"scope", "row"}}, row_label(row));
   for (const Column& column : columns) {
     const bool missing = cell_missing(row, column);
-    html.element("td",
-                 {{"class", missing ? "missing" : ""},
-                  {"title", missing ? row.reason(column.path) : ""}},
-                 cell_text(row, column));
+    html.element(
+        "td",
+        {{"class", missing ? "missing" : ""}, {"title", missing ? row.reason(column.path) : ""}},
+        cell_text(row, column));
   }
   html.close().newline();
 }
@@ -64,8 +65,9 @@ void add_metric_table(Markup& html,
   html.open("div", {{"class", "scroll"}, {"tabindex", "0"}}).open("table").newline();
   html.open("thead").open("tr").element("th", {{"scope", "col"}}, "block");
   for (const Column& column : columns) {
-    html.element(
-        "th", {{"scope", "col"}, {"title", head_note(analysis, column)}}, head_text(column, prefix));
+    html.element("th",
+                 {{"scope", "col"}, {"title", head_note(analysis, column)}},
+                 head_text(column, prefix));
   }
   html.close().close().newline().open("tbody").newline();
   for (const Row& row : analysis.rows()) {
@@ -101,10 +103,17 @@ std::string script_safe_json(const Json& json) {
   std::string out;
   for (const char c : json.dump(-1, ' ', false, Json::error_handler_t::replace)) {
     switch (c) {
-      case '<': out += "\\u003c"; break;
-      case '>': out += "\\u003e"; break;
-      case '&': out += "\\u0026"; break;
-      default: out += c;
+      case '<':
+        out += "\\u003c";
+        break;
+      case '>':
+        out += "\\u003e";
+        break;
+      case '&':
+        out += "\\u0026";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

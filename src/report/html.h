@@ -14,8 +14,8 @@ namespace linscan {
 // The style sheet of the page: type, colours for light, dark and print, marks of the drawings.
 std::string_view page_style();
 
-// A table of these columns, one row per block and one for the post-norm point. Missing cells say why when the pointer
-// rests on them. `prefix` is stripped from the paths in the heads.
+// A table of these columns, one row per block and one for the post-norm point. Missing cells say
+// why when the pointer rests on them. `prefix` is stripped from the paths in the heads.
 void add_metric_table(Markup& html,
                       const Analysis& analysis,
                       const std::vector<Column>& columns,
@@ -24,7 +24,8 @@ void add_metric_table(Markup& html,
 // A definition list of everything in `json`, nested objects as dotted names.
 void add_properties(Markup& html, const Json& json);
 
-// A JSON document as the content of a <script type="application/json">: no text in it can end that element.
+// A JSON document as the content of a <script type="application/json">: no text in it can end that
+// element.
 std::string script_safe_json(const Json& json);
 
 // A JSON value in one line for people: strings without quotes, lists with commas.

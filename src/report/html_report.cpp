@@ -112,7 +112,7 @@ void add_figure(Markup& html, const Analysis& analysis, const Figure& figure, si
 
 void add_tables(Markup& html, const Analysis& analysis) {
   const std::vector<ColumnGroup> groups = group_columns(collect_columns(analysis));
-  html.open("section", {{"id", "blocks"}}).element("h2", "All figures, block by block").newline();
+  html.open("section", {{"id", "blocks"}}).element("h2", "All numbers, block by block").newline();
   if (groups.empty()) {
     html.element("p", "No metric of the blocks is in this result.");
   }
@@ -129,8 +129,7 @@ std::string range_text(const Json& definition) {
     return "";
   }
   const auto end = [&](size_t i, const char* open) {
-    return (*range)[i].is_number() ? significant((*range)[i].get<double>(), 3)
-                                   : std::string(open);
+    return (*range)[i].is_number() ? significant((*range)[i].get<double>(), 3) : std::string(open);
   };
   return end(0, "−∞") + " to " + end(1, "∞");
 }
@@ -214,9 +213,10 @@ std::string render_html(const Json& document) {
   add_definitions(html, analysis);
   add_protocol(html, analysis);
   html.open("footer")
-      .text(fmt::format("Written by linscan {}. The complete result stands in this file as JSON, in "
-                        "the element with the id ",
-                        analysis.text("software.linscan")))
+      .text(
+          fmt::format("Written by linscan {}. The complete result stands in this file as JSON, in "
+                      "the element with the id ",
+                      analysis.text("software.linscan")))
       .element("code", "result")
       .text(".")
       .close()

@@ -24,7 +24,7 @@ h2{font-size:1.3rem;font-weight:650;letter-spacing:-.008em;margin:3.5rem 0 .75re
 h3{font-size:1rem;font-weight:650;margin:2rem 0 .5rem}
 p{margin:.6rem 0;max-width:46rem}
 .lead{color:var(--soft);margin:.35rem 0 0;overflow-wrap:anywhere;max-width:none}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.2rem,1fr));gap:1rem 1.25rem;margin:1.75rem 0 0;
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.1rem,1fr));gap:1rem;margin:1.75rem 0 0;
 padding:1rem 0;border-top:1px solid var(--faint);border-bottom:1px solid var(--faint)}
 .facts dt{font-size:.78rem;color:var(--soft)}
 .facts dd{margin:0;font-size:1.2rem;line-height:1.35;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}

@@ -38,10 +38,10 @@ void add_table(const Analysis& analysis,
   std::vector<std::string> rule = {"---:"};
   for (const BlockColumn& column : columns) {
     const bool split_word = column.group.ends_with("-");
-    heads.push_back(markdown_text(
-        column.group.empty() ? column.head
-        : split_word         ? column.group.substr(0, column.group.size() - 1) + column.head
-                             : column.group + " " + column.head));
+    heads.push_back(
+        markdown_text(column.group.empty() ? column.head
+                      : split_word ? column.group.substr(0, column.group.size() - 1) + column.head
+                                   : column.group + " " + column.head));
     rule.push_back("---:");
   }
   add_line(heads, out);

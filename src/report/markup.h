@@ -1,5 +1,5 @@
-// Builds HTML and SVG text. The one place where text is escaped for them: what goes through text() or an attribute
-// value can hold anything, also control characters and invalid UTF-8.
+// Builds HTML and SVG text. The one place where text is escaped for them: what goes through text()
+// or an attribute value can hold anything, also control characters and invalid UTF-8.
 #pragma once
 
 #include <initializer_list>

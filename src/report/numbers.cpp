@@ -96,7 +96,9 @@ std::string short_count(double value) {
   return fixed(value, 0);
 }
 
-std::string exact(double value) { return fmt::format("{}", value); }
+std::string exact(double value) {
+  return fmt::format("{}", value);
+}
 
 std::string metric_text(std::string_view path, Number value) {
   if (path.ends_with("count")) {

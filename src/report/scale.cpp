@@ -43,9 +43,9 @@ Scale::Scale(Range range, bool logarithmic, double pixel_low, double pixel_high)
 
 double Scale::operator()(double value) const {
   const double inside = std::clamp(value, range_.low, range_.high);
-  const double share =
-      logarithmic_ ? std::log(inside / range_.low) / std::log(range_.high / range_.low)
-                   : (inside - range_.low) / (range_.high - range_.low);
+  const double share = logarithmic_
+                           ? std::log(inside / range_.low) / std::log(range_.high / range_.low)
+                           : (inside - range_.low) / (range_.high - range_.low);
   return pixel_low_ + share * (pixel_high_ - pixel_low_);
 }
 

@@ -12,8 +12,8 @@ struct Range {
   double high;
 };
 
-// Maps [range.low, range.high] to [pixel_low, pixel_high] (which may run downwards); values outside stay at the edge.
-// A logarithmic scale needs range.low > 0.
+// Maps [range.low, range.high] to [pixel_low, pixel_high] (which may run downwards); values outside
+// stay at the edge. A logarithmic scale needs range.low > 0.
 class Scale {
  public:
   Scale(Range range, bool logarithmic, double pixel_low, double pixel_high);
@@ -28,15 +28,17 @@ class Scale {
   double pixel_high_;
 };
 
-// The smallest range of multiples of a round step (1, 2 or 5 times a power of ten) around the values, with at most
-// `max_ticks` of them. Equal values get room on both sides.
+// The smallest range of multiples of a round step (1, 2 or 5 times a power of ten) around the
+// values, with at most `max_ticks` of them. Equal values get room on both sides.
 Range round_range(Range values, int max_ticks);
-// The same for a logarithmic axis: ends are 1, 2 or 5 times a power of ten, at least a factor of two apart.
+// The same for a logarithmic axis: ends are 1, 2 or 5 times a power of ten, at least a factor of
+// two apart.
 Range round_log_range(Range values);
 
 // Multiples of a round step inside the range, at most `max_ticks`.
 std::vector<double> linear_ticks(Range range, int max_ticks);
-// Powers of ten inside the range, thinned to `max_ticks`; with 2 and 5 between them where few decades are shown.
+// Powers of ten inside the range, thinned to `max_ticks`; with 2 and 5 between them where few
+// decades are shown.
 std::vector<double> log_ticks(Range range, int max_ticks);
 // Indices 0 .. count-1 at a round step, the last one always among them.
 std::vector<int64_t> index_ticks(int64_t count, int max_ticks);

@@ -1,4 +1,5 @@
-// The sentences of summarize(). Each stands on its own numbers and is left out where they are missing.
+// The sentences of summarize(). Each stands on its own numbers and is left out where they are
+// missing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,9 +26,8 @@ std::vector<Scored> ranked(const Analysis& analysis, std::string_view path) {
       out.emplace_back(*value, &row);
     }
   }
-  std::stable_sort(out.begin(), out.end(), [](const Scored& a, const Scored& b) {
-    return a.first < b.first;
-  });
+  std::stable_sort(
+      out.begin(), out.end(), [](const Scored& a, const Scored& b) { return a.first < b.first; });
   return out;
 }
 
@@ -73,11 +73,12 @@ size_t overlapping(const std::vector<Scored>& scored, const Row& row, std::strin
 std::string overlap_remark(const std::vector<Scored>& scored, const Row& row) {
   const size_t count = overlapping(scored, row, kUpdateInterval);
   return count == 0 ? ""
-                    : fmt::format(" The interval of block {} overlaps that of {} other{}, so its "
-                                  "place in the order is not settled.",
-                                  row.name(),
-                                  count,
-                                  count == 1 ? "" : "s");
+                    : fmt::format(
+                          " The interval of block {} overlaps that of {} other{}, so its "
+                          "place in the order is not settled.",
+                          row.name(),
+                          count,
+                          count == 1 ? "" : "s");
 }
 
 void describe_update(const Analysis& analysis, std::vector<std::string>& out) {
@@ -93,42 +94,46 @@ void describe_update(const Analysis& analysis, std::vector<std::string>& out) {
                               with_interval(most, kUpdate, kUpdateInterval)));
     return;
   }
-  out.push_back(fmt::format(
-      "By the held-out R² of its update, block {} is the most linear with {} and block {} the least "
-      "with {}; the median over {} blocks is {}.{}{}",
-      most.name(),
-      with_interval(most, kUpdate, kUpdateInterval),
-      least.name(),
-      with_interval(least, kUpdate, kUpdateInterval),
-      scored.size(),
-      fixed(median(scored), 3),
-      overlap_remark(scored, most),
-      scored.size() > 2 ? overlap_remark(scored, least) : ""));
+  out.push_back(
+      fmt::format("By the held-out R² of its update, block {} is the most linear with {} and block "
+                  "{} the least "
+                  "with {}; the median over {} blocks is {}.{}{}",
+                  most.name(),
+                  with_interval(most, kUpdate, kUpdateInterval),
+                  least.name(),
+                  with_interval(least, kUpdate, kUpdateInterval),
+                  scored.size(),
+                  fixed(median(scored), 3),
+                  overlap_remark(scored, most),
+                  scored.size() > 2 ? overlap_remark(scored, least) : ""));
   const auto negative = std::count_if(
       scored.begin(), scored.end(), [](const Scored& item) { return item.first < 0; });
   if (negative > 0) {
-    out.push_back(fmt::format("In {} block{} the held-out score is negative: on unseen documents "
-                              "the fitted map does worse than predicting the mean.",
-                              negative,
-                              negative == 1 ? "" : "s"));
+    out.push_back(
+        fmt::format("In {} block{} the held-out score is negative: on unseen documents "
+                    "the fitted map does no better than predicting the mean.",
+                    negative,
+                    negative == 1 ? "" : "s"));
   }
 }
 
 void describe_stream(const Analysis& analysis, std::vector<std::string>& out) {
   const std::vector<Scored> stream = ranked(analysis, kStream);
   if (!stream.empty()) {
-    const bool one = stream.size() == 1;
-    out.push_back(
-        one ? fmt::format("The stream's held-out R² is {}; most of such a score comes from the "
-                          "residual path.",
-                          fixed(stream.front().first, 4))
-            : fmt::format("The stream's held-out R² lies between {} (block {}) and {} (block {}). "
-                          "The residual path alone keeps this score high, so it is read against "
-                          "scaled identity, not against zero.",
-                          fixed(stream.front().first, 4),
-                          stream.front().second->name(),
-                          fixed(stream.back().first, 4),
-                          stream.back().second->name()));
+    const std::string remark =
+        " Input and output share the residual path, so it is read against scaled identity, not "
+        "against zero.";
+    out.push_back(stream.size() == 1
+                      ? fmt::format("The stream's held-out R² is {}.{}",
+                                    fixed(stream.front().first, 5),
+                                    remark)
+                      : fmt::format("The stream's held-out R² lies between {} (block {}) and {} "
+                                    "(block {}).{}",
+                                    fixed(stream.front().first, 5),
+                                    stream.front().second->name(),
+                                    fixed(stream.back().first, 5),
+                                    stream.back().second->name(),
+                                    remark));
   }
   std::vector<double> identity, removed;
   for (const Row& row : analysis.blocks()) {
@@ -140,11 +145,12 @@ void describe_stream(const Analysis& analysis, std::vector<std::string>& out) {
     }
   }
   if (!identity.empty()) {
-    out.push_back(fmt::format("One scalar per block (scaled identity) already explains {} of the "
-                              "stream's variance in the median block; the full affine map removes "
-                              "{} of what that scalar leaves, in sample.",
-                              percent(median(identity)),
-                              percent(median(removed))));
+    out.push_back(
+        fmt::format("One scalar per block (scaled identity) explains {} of the "
+                    "stream's variance in the median block; the full affine map removes "
+                    "{} of what that scalar leaves, in sample.",
+                    percent(median(identity)),
+                    percent(median(removed))));
   }
 }
 
@@ -158,17 +164,17 @@ void describe_sample(const Analysis& analysis, std::vector<std::string>& out) {
     }
   }
   if (!gaps.empty() && analysis.null_score()) {
-    out.push_back(fmt::format("In-sample scores of the update stand {} above the held-out ones in "
-                              "the median block; data without any relation would score {} in sample.",
-                              significant(median(gaps), 2),
-                              significant(analysis.null_score(), 2)));
+    out.push_back(
+        fmt::format("In-sample scores of the update stand {} above the held-out ones in "
+                    "the median block; data without any relation would score {} in sample.",
+                    significant(median(gaps), 2),
+                    significant(analysis.null_score(), 2)));
   }
   if (analysis.d() > 0 && analysis.n() < 5 * analysis.d()) {
-    out.push_back(fmt::format("n is only {} d. Below 5 d the in-sample scores mostly measure the "
-                              "size of the sample; more tokens are needed.",
-                              significant(static_cast<double>(analysis.n()) /
-                                              static_cast<double>(analysis.d()),
-                                          2)));
+    out.push_back(fmt::format(
+        "n is only {} d. Below 5 d the in-sample scores mostly measure the "
+        "size of the sample; more tokens are needed.",
+        significant(static_cast<double>(analysis.n()) / static_cast<double>(analysis.d()), 2)));
   }
 }
 
@@ -178,10 +184,11 @@ void describe_first_tokens(const Analysis& analysis, std::vector<std::string>& o
     return;
   }
   const Row& row = *shares.back().second;
-  std::string text = fmt::format("The first tokens of the windows carry up to {} of the stream's "
-                                 "variance (after block {})",
-                                 percent(shares.back().first),
-                                 row.name());
+  std::string text = fmt::format(
+      "The first tokens of the windows carry up to {} of the stream's "
+      "variance (after block {})",
+      percent(shares.back().first),
+      row.name());
   const std::string path = "tokens.without_first.update.held_out";
   if (row.number(kUpdate) && row.number(path)) {
     text += fmt::format("; without them the held-out R² of that block's update is {} instead of {}",
@@ -200,9 +207,10 @@ std::vector<std::string> summarize(const Analysis& analysis) {
   describe_sample(analysis, out);
   describe_first_tokens(analysis, out);
   if (!out.empty()) {
-    out.push_back("A score describes how well a linear map predicts activations on this text. It "
-                  "does not say what happens to the model's predictions when a block is removed or "
-                  "replaced.");
+    out.push_back(
+        "A score describes how well a linear map predicts activations on this text. It "
+        "does not say what happens to the model's predictions when a block is removed or "
+        "replaced.");
   }
   return out;
 }

@@ -29,12 +29,8 @@ void draw_line(Markup& svg, std::string_view css, double x1, double y1, double x
             {"y2", px(y2)}});
 }
 
-void draw_text(Markup& svg,
-               std::string_view css,
-               double x,
-               double y,
-               Anchor anchor,
-               std::string_view text) {
+void draw_text(
+    Markup& svg, std::string_view css, double x, double y, Anchor anchor, std::string_view text) {
   svg.element("text",
               {{"class", std::string(css)},
                {"x", px(x)},

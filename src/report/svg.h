@@ -21,17 +21,14 @@ void open_drawing(Markup& svg,
                   double height);
 
 void draw_line(Markup& svg, std::string_view css, double x1, double y1, double x2, double y2);
-void draw_text(Markup& svg,
-               std::string_view css,
-               double x,
-               double y,
-               Anchor anchor,
-               std::string_view text);
+void draw_text(
+    Markup& svg, std::string_view css, double x, double y, Anchor anchor, std::string_view text);
 void draw_polyline(Markup& svg,
                    std::string_view css,
                    const std::vector<std::pair<double, double>>& points);
 
-// Width of text in a typical sans-serif face, in pixels. A guess: the reader's font is not known here.
+// Width of text in a typical sans-serif face, in pixels. A guess: the reader's font is not known
+// here.
 double text_width(std::string_view text, double font_size);
 
 }  // namespace linscan

@@ -57,7 +57,8 @@ Cells make_cells(const Analysis& analysis, const std::vector<BlockColumn>& colum
   Cells cells{{""}, {"block"}, {}, {}};
   for (const BlockColumn& column : columns) {
     const bool repeated = !cells.groups.empty() && !column.group.empty() &&
-                          cells.heads.size() > 1 && columns[cells.heads.size() - 2].group == column.group;
+                          cells.heads.size() > 1 &&
+                          columns[cells.heads.size() - 2].group == column.group;
     cells.groups.push_back(repeated ? "" : column.group);
     cells.heads.push_back(column.head);
   }

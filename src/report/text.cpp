@@ -14,7 +14,9 @@ struct CodePoint {
   bool valid;
 };
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 // The code point at `text[at]`. An invalid byte is one code point of its own.
 CodePoint decode(std::string_view text, size_t at) {
@@ -35,7 +37,8 @@ CodePoint decode(std::string_view text, size_t at) {
   }
   const bool overlong = (bytes == 3 && value < 0x800) || (bytes == 4 && value < 0x10000);
   const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-  return {value, overlong || surrogate || value > 0x10FFFF ? 1 : bytes,
+  return {value,
+          overlong || surrogate || value > 0x10FFFF ? 1 : bytes,
           !overlong && !surrogate && value <= 0x10FFFF};
 }
 
@@ -45,8 +48,8 @@ bool is_direction_control(uint32_t c) {
 }
 
 bool is_combining(uint32_t c) {
-  return (c >= 0x0300 && c <= 0x036F) || (c >= 0x20D0 && c <= 0x20FF) || c == 0x200B || c == 0x200D ||
-         (c >= 0xFE00 && c <= 0xFE0F);
+  return (c >= 0x0300 && c <= 0x036F) || (c >= 0x20D0 && c <= 0x20FF) || c == 0x200B ||
+         c == 0x200D || (c >= 0xFE00 && c <= 0xFE0F);
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 namespace linscan {
 
-// Control characters (C0, DEL, C1), bidirectional overrides and invalid UTF-8 become U+FFFD; tab and newline a space.
+// Control characters (C0, DEL, C1), bidirectional overrides and invalid UTF-8 become U+FFFD; tab
+// and newline a space.
 std::string clean_text(std::string_view text);
 
 // Columns on a terminal of clean text: code points, combining marks not counted.

@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kMaxBlocks = 4096;
 constexpr size_t kMaxMetricsPerBlock = 512;
 constexpr int kMaxMetricDepth = 6;
-constexpr double kLargestFigure = 1e100;  // beyond it no metric is, and axis arithmetic could overflow
+constexpr double kLargestFigure =
+    1e100;  // beyond it no metric is, and axis arithmetic could overflow
 
 const Json& require(const Json& object, const std::string& key, const std::string& where) {
   const auto it = object.find(key);
@@ -35,11 +36,8 @@ void check_count(const Json& json, const std::string& path) {
                 path,
                 json.type_name());
   const bool fits = !json.is_number_unsigned() || json.get<uint64_t>() <= uint64_t{INT64_MAX};
-  LINSCAN_CHECK(fits && json.get<int64_t>() >= 0,
-                kInput,
-                "result: {}: {} is not a count",
-                path,
-                json.dump());
+  LINSCAN_CHECK(
+      fits && json.get<int64_t>() >= 0, kInput, "result: {}: {} is not a count", path, json.dump());
 }
 
 void check_number_or_null(const Json& json, const std::string& path) {
@@ -77,8 +75,9 @@ void check_optional_number(const Json& object, const std::string& key, const std
 // Names of metrics become column names and dotted paths.
 void check_metric_name(const std::string& name, const std::string& where) {
   const bool plain = !name.empty() && name.size() <= 64 &&
-                     name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789_-+:") == std::string::npos;
+                     name.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789_-+:") == std::string::npos;
   LINSCAN_CHECK(plain,
                 kInput,
                 "result: {}: \"{}\" is not a metric name (letters, digits, _ - + : only)",
@@ -154,7 +153,8 @@ void check_row(const Json& row, const std::string& where) {
       check_metrics(item.value(), path, 0, count);
     }
   }
-  if (const auto baselines = row.find("baselines"); baselines != row.end() && baselines->is_object()) {
+  if (const auto baselines = row.find("baselines");
+      baselines != row.end() && baselines->is_object()) {
     if (const auto rank = baselines->find("rank"); rank != baselines->end() && rank->is_object()) {
       check_rank_keys(*rank, where + ".baselines.rank");
     }
@@ -243,9 +243,9 @@ void check_schema(const Json& document) {
                 "result: expected a JSON object as `linscan analyze` writes it, got {}",
                 document.type_name());
   const Json& schema = require(document, "schema", "");
-  const std::string found =
-      schema.is_string() ? clean_text(schema.get_ref<const std::string&>()).substr(0, 80)
-                         : std::string(schema.type_name());
+  const std::string found = schema.is_string()
+                                ? clean_text(schema.get_ref<const std::string&>()).substr(0, 80)
+                                : std::string(schema.type_name());
   LINSCAN_CHECK(found == kAnalysisSchema,
                 kInput,
                 "result: schema: got \"{}\", expected \"{}\" (a result.json of `linscan analyze`)",
