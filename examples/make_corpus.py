@@ -143,8 +143,10 @@ class Story:
 
     def move(self, person, place):
         verb = self.pick("went", "walked", "ran", "hurried")
-        self.say(f"{person.name} {verb} to the {place}.", f"{self.pick(*w.LATER)}, {person.name} {verb} to the {place}.",
-                 f"So {person.he} {verb} to the {place}.", f"{upper(person.he)} {verb} down the road until {person.he} came to the {place}.")
+        self.say(f"{person.name} {verb} to the {place}.",
+                 f"{self.pick(*w.LATER)}, {person.name} {verb} to the {place}.",
+                 f"So {person.he} {verb} to the {place}.",
+                 f"{upper(person.he)} {verb} down the road until {person.he} came to the {place}.")
 
     def ending(self, key, person, other):
         self.paragraph()
@@ -188,7 +190,8 @@ class Story:
                  f"Together {a.name} and {b.name} went back to the {lost_at}.")
         self.habit(b)
         hidden = self.pick(*w.CONTAINERS)
-        self.say(f"There, behind an old {hidden}, lay the {thing}.", f"In {article(hidden)} near the gate they found the {thing}.",
+        self.say(f"There, behind an old {hidden}, lay the {thing}.",
+                 f"In {article(hidden)} near the gate they found the {thing}.",
                  f"At last {b.name} saw something {thing.adjective} under {article(hidden)}. It was the {thing.noun}!")
         self.say(self.speak(a, self.pick("Thank you!", f"Thank you, {b.name}!", f"You found my {thing.noun}!"),
                             self.pick("cried", "shouted", "said")))
@@ -246,7 +249,9 @@ class Story:
                            f"so that {c.name} would not find it", f"because the {first} was broken")
         self.say(f"While {a.name} was away, {b.name} moved the {thing.noun} from the {first} to the {second} {reason}.",
                  f"Then {b.name} came in. {upper(b.he)} took the {thing.noun} out of the {first} and put it in the {second}, {reason}.")
-        self.say(f"{a.name} did not see it.", f"{a.name} knew nothing about it.", f"Only {c.name} saw what {b.name} did.")
+        self.say(f"{a.name} did not see it.",
+                 f"{a.name} knew nothing about it.",
+                 f"Only {c.name} saw what {b.name} did.")
         self.paragraph()
         self.say(f"When {a.name} came back from the {away}, {a.he} looked in the {first}, but it was empty.",
                  f"{self.pick(*w.LATER)} {a.name} came home and opened the {first}, because {a.he} thought that the {thing.noun} was there.")
@@ -254,7 +259,8 @@ class Story:
                  self.speak(a, f"Who has taken my {thing}?", self.pick("asked", "cried")))
         liar = self.chance(0.4)
         if liar:
-            self.say(f"{b.name} said that {b.he} had not seen it.", f"{b.name} told {a.him} that {c.name} had taken it.")
+            self.say(f"{b.name} said that {b.he} had not seen it.",
+                     f"{b.name} told {a.him} that {c.name} had taken it.")
             self.say(f"But {c.name} told {a.name} that {b.name} had put it in the {second}.",
                      f"But that was not true, and {c.name} said so.")
             self.say(f"{a.name} looked in the {second}, and there was the {thing}.")
@@ -285,7 +291,8 @@ class Story:
                      self.speak(giver, f"Good day, {a.name}!"))
             if self.chance(0.5):
                 self.habit(giver)
-            self.say(f"{giver.name} gave {a.him} {article(str(gift))}.", f"Before {a.he} left, {giver.he} gave {a.him} {article(str(gift))}.")
+            self.say(f"{giver.name} gave {a.him} {article(str(gift))}.",
+                     f"Before {a.he} left, {giver.he} gave {a.him} {article(str(gift))}.")
             a.holds.append(gift)
         self.paragraph()
         self.say(f"Now {a.name} had {listing(article(str(g)) for g in a.holds)}.",
@@ -308,17 +315,21 @@ class Story:
         weather, (sight, verb) = self.rng.choice(sorted(w.WEATHERS.items()))
         self.introduce(a, self.places[0])
         self.friend(a, b)
-        self.say(f"On {self.day} there was a terrible {weather}, and {sight}.", f"One night a {weather} came over the {self.places[0]}, and {sight}.")
+        self.say(f"On {self.day} there was a terrible {weather}, and {sight}.",
+                 f"One night a {weather} came over the {self.places[0]}, and {sight}.")
         self.say(f"The {weather} {verb} the {broken} of the {self.places[1]}.",
                  f"In the morning {a.name} saw that the {broken} was broken.",
                  f"The {broken} was {'damaged' if verb == 'damaged' else 'broken'} by the {weather}.")
         self.paragraph()
         self.say(self.speak(a, f"We need {article(tool)} and some {parts} to mend the {broken}."),
                  f"To mend the {broken}, {a.name} needed {article(tool)} and {parts}.")
-        self.say(f"{b.name} had {article(tool)}, but no {parts}.", f"{upper(b.name)} brought the {tool}, because {b.he} wanted to help.")
-        self.say(f"So they bought the {parts} at the {self.pick('market', 'shop')}.", f"They got the {parts} from {self.cast[2].name}.")
+        self.say(f"{b.name} had {article(tool)}, but no {parts}.",
+                 f"{upper(b.name)} brought the {tool}, because {b.he} wanted to help.")
+        self.say(f"So they bought the {parts} at the {self.pick('market', 'shop')}.",
+                 f"They got the {parts} from {self.cast[2].name}.")
         hours = self.rng.randint(2, 9)
-        self.say(f"They worked for {w.NUMBERS[hours]} hours.", f"{a.name} held the {parts}, and {b.name} used the {tool}.",
+        self.say(f"They worked for {w.NUMBERS[hours]} hours.",
+                 f"{a.name} held the {parts}, and {b.name} used the {tool}.",
                  f"If the {weather} had not come, they would have gone to the {self.places[2]}; instead they worked all day.")
         self.habit(b)
         self.say(f"When the sun went down, the {broken} was mended.", f"At last the {broken} was as good as new.",
@@ -336,7 +347,9 @@ class Story:
         self.say(f"{listing(p.name for p in runners)} wanted to know who could {verb} {comparative} than the others.",
                  f"On {self.day} there was a contest at the {self.places[0]}. {listing(p.name for p in runners)} wanted to {verb}.")
         self.weather()
-        self.say(self.speak(order[-1], self.pick("I will win!", "Nobody is better than me!", f"I can {verb} {comparative} than all of you!")))
+        self.say(self.speak(order[-1], self.pick("I will win!",
+                 "Nobody is better than me!",
+                 f"I can {verb} {comparative} than all of you!")))
         self.habit(order[0])
         self.paragraph()
         pairs = [(order[i], order[i + 1]) for i in range(n - 1)]
@@ -348,7 +361,8 @@ class Story:
                  f"In the end {order[0].name} was first, {order[1].name} was second and {order[2].name} was third.",
                  f"{order[0].name} won, because {order[0].he} could {verb} {comparative} than {order[1].name}.")
         prize = self.thing()
-        self.say(f"The winner got {article(str(prize))}.", f"{order[0].name} was given {article(str(prize))} as a prize.")
+        self.say(f"The winner got {article(str(prize))}.",
+                 f"{order[0].name} was given {article(str(prize))} as a prize.")
         self.say(f"{order[-1].name} was {self.pick(*w.FEELINGS_BAD)}, but {order[0].name} let {order[-1].him} hold the {prize.noun}.",
                  f"{order[-1].name} looked at the {prize} and promised to practise every day.")
         self.ending("race", order[0], order[-1])
@@ -439,19 +453,25 @@ class Story:
         name = self.pick(*w.ANIMAL_NAMES)
         colour = self.pick(*w.COLOURS[:8])
         self.introduce(a, self.places[0])
-        self.say(f"{upper(a.he)} had {article(colour)} {kind} called {name}.", f"{a.name} had {article(kind)}. Its name was {name}, and it was {colour}.")
-        self.say(f"Every day {name} followed {a.him} to the {self.places[1]}.", f"{name} liked to sleep in {article(self.pick(*w.CONTAINERS))}.")
+        self.say(f"{upper(a.he)} had {article(colour)} {kind} called {name}.",
+                 f"{a.name} had {article(kind)}. Its name was {name}, and it was {colour}.")
+        self.say(f"Every day {name} followed {a.him} to the {self.places[1]}.",
+                 f"{name} liked to sleep in {article(self.pick(*w.CONTAINERS))}.")
         self.paragraph()
-        self.say(f"{self.pick(*w.TIMES)}, {name} ran away, because {self.pick('the gate was open', 'there was a loud noise', 'it was hungry', 'it saw a bird')}.",
+        self.say(f"{self.pick(*w.TIMES)}, {name} ran away, because "
+                 f"{self.pick('the gate was open', 'there was a loud noise', 'it was hungry', 'it saw a bird')}.",
                  f"{self.pick(*w.TIMES)} {a.name} could not find {name}.")
-        self.say(f"{a.name} called {name} again and again.", f"{upper(a.he)} was {self.pick(*w.FEELINGS_BAD)} and asked {b.name} for help.")
+        self.say(f"{a.name} called {name} again and again.",
+                 f"{upper(a.he)} was {self.pick(*w.FEELINGS_BAD)} and asked {b.name} for help.")
         for place in self.places[2:2 + self.rng.randint(1, 2)]:
             self.say(f"They looked at the {place}, but {name} was not there.")
-        self.say(f"Then something {sound} near the {self.places[4]}.", f"At the {self.places[4]} they heard it: something {sound}.")
+        self.say(f"Then something {sound} near the {self.places[4]}.",
+                 f"At the {self.places[4]} they heard it: something {sound}.")
         self.say(self.speak(b, f"Was that your {kind}?", "asked"), self.speak(b, f"I know who {sound} there!", "cried"))
         self.say(f"It was {name}, the {colour} {kind}.", f"And there sat the {colour} {kind} under a tree.")
         food = self.pick(*sorted(w.COUNTABLES.values()))
-        self.say(f"{a.name} took {name} home and gave it {self.pick('milk', 'bread', 'water', 'some ' + food if food in ('apples', 'carrots', 'nuts') else 'a warm bed')}.")
+        treat = f"some {food}" if food in ("apples", "carrots", "nuts") else "a warm bed"
+        self.say(f"{a.name} took {name} home and gave it {self.pick('milk', 'bread', 'water', treat)}.")
         self.ending("lost", a, b)
 
     def tale_in_tale(self):
@@ -473,7 +493,8 @@ class Story:
         self.say(self.speak(listener, f"Was {hero.name} a real {hero.child}?", "asked"),
                  self.speak(listener, f"I like {hero.name}, because {hero.he} was {hero.trait}."))
         self.say(self.speak(teller, f"Perhaps {hero.he} was, and perhaps {hero.he} was not.", "answered"),
-                 f"But {teller.name} only smiled.", f"Then {listener.name} fell asleep and dreamed of the {inner.places[0]}.")
+                 f"But {teller.name} only smiled.",
+                 f"Then {listener.name} fell asleep and dreamed of the {inner.places[0]}.")
 
 
 KINDS = ["lost", "sharing", "belief", "journey", "repair", "race", "shop", "cooking", "talk", "pet", "tale_in_tale"]

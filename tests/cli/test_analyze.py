@@ -160,7 +160,7 @@ def test_help_and_version(tmp_path):
 # --- wrong use: exit 2
 
 @pytest.mark.parametrize("arguments", [["--no-such-flag"], ["--dtype", "fp8"], ["--metrics", "linearity,nonsense"], ["--folds", "x"],
-                                       ["--format", "xml"], ["--ctx", "-3"], ["--tokens", "0"]])
+                                       ["--format", "xml"], ["--ctx", "-3"], ["--tokens", "-1"]])
 def test_wrong_options_exit_2(model, ids, arguments):
     result = analyze(model, "--data", ids, *arguments)
     assert result.returncode == 2, result.stderr
