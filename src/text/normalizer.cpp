@@ -1,0 +1,192 @@
+#include "text/normalizer.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "linscan/base/error.h"
+#include "text/pattern.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace linscan {
+namespace {
+
+class UnicodeNormalizer final : public Normalizer {
+ public:
+  explicit UnicodeNormalizer(UnicodeForm form) {
+    const bool compose = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+    const bool compatibility = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+    options_ = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+               (compatibility ? UTF8PROC_COMPAT : 0);
+  }
+
+  void apply(std::string& text) const override {
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    const size_t ascii = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_ascii) - text.begin());
+    if (ascii == text.size()) return;
+    // The last ASCII character may be the base of the first mark: it is kept back.
+    size_t begin = ascii == 0 ? 0 : ascii - 1;
+    std::string out = text.substr(0, begin);
+    for (size_t at = begin; at < text.size();) {
+      const CodePoint c = code_point_at(text, at);
+      const size_t next = at + static_cast<size_t>(c.bytes);
+      if (unknown_to_normalizers(c.value)) {
+        append_normalized(std::string_view(text).substr(begin, at - begin), out);
+        out.append(text, at, static_cast<size_t>(c.bytes));
+        begin = next;
+      }
+      at = next;
+    }
+    append_normalized(std::string_view(text).substr(begin), out);
+    text = std::move(out);
+  }
+
+ private:
+  void append_normalized(std::string_view part, std::string& out) const {
+    if (part.empty()) return;
+    utf8proc_uint8_t* buffer = nullptr;
+    const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(part.data()),
+                                     static_cast<utf8proc_ssize_t>(part.size()),
+                                     &buffer,
+                                     static_cast<utf8proc_option_t>(options_));
+    if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+    LINSCAN_CHECK(length >= 0,
+                  kInternal,
+                  "Unicode normalisation of {} bytes failed: {}",
+                  part.size(),
+                  utf8proc_errmsg(length));
+    out.append(reinterpret_cast<const char*>(buffer), static_cast<size_t>(length));
+    std::free(buffer);
+  }
+
+  int options_;
+};
+
+class PrependNormalizer final : public Normalizer {
+ public:
+  explicit PrependNormalizer(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  void apply(std::string& text) const override {
+    if (!text.empty()) text.insert(0, prefix_);
+  }
+
+ private:
+  std::string prefix_;
+};
+
+class ReplaceNormalizer final : public Normalizer {
+ public:
+  ReplaceNormalizer(std::unique_ptr<Pattern> pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+
+  void apply(std::string& text) const override {
+    if (text.empty()) return;
+    std::string out;
+    out.reserve(text.size());
+    pattern_->for_each(text, [&](size_t begin, size_t end, bool is_match) {
+      if (is_match) {
+        out += content_;
+      } else {
+        out.append(text, begin, end - begin);
+      }
+      return true;
+    });
+    text = std::move(out);
+  }
+
+ private:
+  std::unique_ptr<Pattern> pattern_;
+  std::string content_;
+};
+
+class LowercaseNormalizer final : public Normalizer {
+ public:
+  void apply(std::string& text) const override {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint c = code_point_at(text, at);
+      if (c.value == 0x130) {
+        out += "i\xCC\x87";  // the one character whose lower case is two
+      } else {
+        append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+      }
+      at += static_cast<size_t>(c.bytes);
+    }
+    text = std::move(out);
+  }
+};
+
+class StripNormalizer final : public Normalizer {
+ public:
+  StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
+
+  void apply(std::string& text) const override {
+    size_t begin = 0;
+    size_t end = text.size();
+    while (left_ && begin < end) {
+      const CodePoint c = code_point_at(text, begin);
+      if (!is_white_space(c.value)) break;
+      begin += static_cast<size_t>(c.bytes);
+    }
+    while (right_ && end > begin) {
+      const CodePoint c = code_point_before(text, end);
+      if (!is_white_space(c.value)) break;
+      end -= static_cast<size_t>(c.bytes);
+    }
+    text = text.substr(begin, end - begin);
+  }
+
+ private:
+  bool left_;
+  bool right_;
+};
+
+class SequenceNormalizer final : public Normalizer {
+ public:
+  explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps) : steps_(std::move(steps)) {}
+
+  void apply(std::string& text) const override {
+    for (const auto& step : steps_) step->apply(text);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> steps_;
+};
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_unicode_normalizer(UnicodeForm form) {
+  return std::make_unique<UnicodeNormalizer>(form);
+}
+
+std::unique_ptr<Normalizer> parse_normalizer(const JsonNode& node) {
+  const std::string type = node.at("type").as_string();
+  if (type == "NFC") return make_unicode_normalizer(UnicodeForm::kNfc);
+  if (type == "NFD") return make_unicode_normalizer(UnicodeForm::kNfd);
+  if (type == "NFKC") return make_unicode_normalizer(UnicodeForm::kNfkc);
+  if (type == "NFKD") return make_unicode_normalizer(UnicodeForm::kNfkd);
+  if (type == "Lowercase") return std::make_unique<LowercaseNormalizer>();
+  if (type == "Prepend") return std::make_unique<PrependNormalizer>(node.at("prepend").as_string());
+  if (type == "Replace") {
+    return std::make_unique<ReplaceNormalizer>(parse_pattern(node.at("pattern")), node.at("content").as_string());
+  }
+  if (type == "Strip") {
+    return std::make_unique<StripNormalizer>(node.at("strip_left").as_bool(), node.at("strip_right").as_bool());
+  }
+  if (type == "Sequence") {
+    std::vector<std::unique_ptr<Normalizer>> steps;
+    for (const JsonNode& step : node.at("normalizers").elements()) steps.push_back(parse_normalizer(step));
+    return std::make_unique<SequenceNormalizer>(std::move(steps));
+  }
+  fail_unsupported(
+      "{}: normalizer \"{}\" is not supported; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Sequence",
+      node.where(),
+      type);
+}
+
+}  // namespace linscan

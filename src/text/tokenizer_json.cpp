@@ -1,0 +1,135 @@
+// tokenizer.json: from the file to a pipeline.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "linscan/base/error.h"
+#include "linscan/base/json.h"
+#include "linscan/base/log.h"
+#include "text/json_node.h"
+#include "text/pipeline.h"
+#include "text/tokenizer_file.h"
+
+namespace linscan {
+namespace {
+
+void refuse_unsupported_model(const JsonNode& model, bool has_merges) {
+  const auto type = model.find("type");
+  const std::string name = type ? type->as_string() : has_merges ? "BPE" : "without merges";
+  LINSCAN_CHECK(name == "BPE",
+                kUnsupported,
+                "{}: model type \"{}\" is not supported, only BPE is",
+                model.where(),
+                name);
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    LINSCAN_CHECK(model.string_or(key, "").empty(),
+                  kUnsupported,
+                  "{}.{}: \"{}\" is not supported, only an empty one is",
+                  model.where(),
+                  key,
+                  model.string_or(key, ""));
+  }
+  const auto dropout = model.find("dropout");
+  LINSCAN_CHECK(!dropout || (dropout->value().is_number() && dropout->value().get<double>() == 0.0),
+                kUnsupported,
+                "{}.dropout: {} would make every encoding random; set it to null",
+                model.where(),
+                dropout ? dropout->value().dump() : "");
+}
+
+BpeOptions parse_bpe_options(const JsonNode& model) {
+  BpeOptions options;
+  if (const auto unk = model.find("unk_token")) options.unk_token = unk->as_string();
+  options.byte_fallback = model.bool_or("byte_fallback", false);
+  options.fuse_unk = model.bool_or("fuse_unk", false);
+  options.ignore_merges = model.bool_or("ignore_merges", false);
+  return options;
+}
+
+AddedToken parse_added_token(const JsonNode& node) {
+  AddedToken token;
+  token.content = node.at("content").as_string();
+  token.id = static_cast<int32_t>(node.at("id").as_integer());
+  token.special = node.bool_or("special", false);
+  token.single_word = node.bool_or("single_word", false);
+  token.lstrip = node.bool_or("lstrip", false);
+  token.rstrip = node.bool_or("rstrip", false);
+  token.normalized = node.bool_or("normalized", !token.special);
+  return token;
+}
+
+// HF gives ids itself: that of the vocabulary where it has the token, else the next free one. The id in the file is
+// only a claim; where it differs the file is not what its author thinks it is.
+std::vector<AddedToken> parse_added_tokens(const JsonNode& root, const Vocabulary& vocabulary) {
+  std::vector<AddedToken> tokens;
+  std::set<std::string> seen;
+  const auto list = root.find("added_tokens");
+  if (!list) return tokens;
+  int64_t next_id = vocabulary.size();
+  for (const JsonNode& node : list->elements()) {
+    AddedToken token = parse_added_token(node);
+    if (token.content.empty()) continue;
+    LINSCAN_CHECK(
+        seen.insert(token.content).second, kInput, "{}: added token \"{}\" appears twice", node.where(), token.content);
+    const int32_t known = vocabulary.find(token.content);
+    const int64_t id = known >= 0 ? known : next_id;
+    LINSCAN_CHECK(id == token.id,
+                  kInput,
+                  "{}: added token \"{}\" has id {}, but its place in the vocabulary is {}",
+                  node.where(),
+                  token.content,
+                  token.id,
+                  id);
+    next_id = std::max(next_id, id + 1);
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+void check_special_ids(const SpecialTokens& special, const Pipeline& pipeline, const std::string& where) {
+  for (const auto* ids : {&special.before, &special.after}) {
+    for (const int32_t id : *ids) {
+      LINSCAN_CHECK(id < pipeline.vocabulary_size(),
+                    kInput,
+                    "{}: $.post_processor adds id {}, but the vocabulary has {} ids",
+                    where,
+                    id,
+                    pipeline.vocabulary_size());
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<TokenizerBackend> load_tokenizer_json(const std::filesystem::path& file) {
+  const std::string name = file.string();
+  TokenizerFile content = parse_tokenizer_file(read_file(file), name);
+  const JsonNode root(content.rest, name);
+  const JsonNode model(root.at("model"));
+  refuse_unsupported_model(model, content.has_merges);
+  LINSCAN_CHECK(content.has_vocabulary, kInput, "{}.vocab: missing, or not an object of token to id", model.where());
+  LINSCAN_CHECK(content.has_merges, kInput, "{}.merges: missing, or not an array", model.where());
+
+  PipelineParts parts;
+  auto vocabulary = std::make_shared<Vocabulary>(std::move(content.vocabulary));
+  parts.vocabulary = vocabulary;
+  BpeOptions options = parse_bpe_options(model);
+  if (const auto node = root.find("normalizer")) parts.normalizer = parse_normalizer(*node);
+  if (const auto node = root.find("pre_tokenizer")) {
+    const bool bytes = BpeModel::takes_raw_bytes(*vocabulary) && !options.byte_fallback;
+    ParsedPreTokenizer parsed = parse_pre_tokenizer(*node, bytes);
+    parts.pre_tokenizer = std::move(parsed.pre_tokenizer);
+    options.raw_bytes = parsed.raw_bytes;
+  }
+  if (const auto node = root.find("decoder")) parts.decoder = parse_decoder(*node);
+  if (const auto node = root.find("post_processor")) parts.special_tokens = parse_post_processor(*node);
+  parts.added_tokens = parse_added_tokens(root, *vocabulary);
+  parts.model = std::make_unique<BpeModel>(vocabulary, content.merges, std::move(options), model.where());
+  const SpecialTokens special = parts.special_tokens;
+  auto pipeline = std::make_unique<Pipeline>(std::move(parts));
+  check_special_ids(special, *pipeline, name);
+  return pipeline;
+}
+
+}  // namespace linscan
