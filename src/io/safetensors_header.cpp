@@ -128,14 +128,13 @@ class HeaderHandler : public JsonHandler {
   // An entry is complete when its object ends. Arrays that are absent and arrays that are empty
   // look alike in `entry_`, so an absent shape is told by the flag.
   void finish_entry() {
-    const std::string name = show(entry_.name);
-    LINSCAN_CHECK(has_dtype_, kInput, "{}: tensor {}: has no dtype", what_, name);
-    LINSCAN_CHECK(has_shape_, kInput, "{}: tensor {}: has no shape", what_, name);
+    LINSCAN_CHECK(has_dtype_, kInput, "{}: tensor {}: has no dtype", what_, show(entry_.name));
+    LINSCAN_CHECK(has_shape_, kInput, "{}: tensor {}: has no shape", what_, show(entry_.name));
     LINSCAN_CHECK(offsets_.size() == 2,
                   kInput,
                   "{}: tensor {}: expected two data_offsets, got {}",
                   what_,
-                  name,
+                  show(entry_.name),
                   offsets_.size());
     entry_.begin = offsets_[0];
     entry_.end = offsets_[1];
@@ -143,17 +142,21 @@ class HeaderHandler : public JsonHandler {
                   kInput,
                   "{}: tensor {}: data_offsets [{}, {}] end before they begin",
                   what_,
-                  name,
+                  show(entry_.name),
                   entry_.begin,
                   entry_.end);
     const int64_t expected = tensor_bytes(entry_.dtype, entry_.shape);
-    LINSCAN_CHECK(expected >= 0, kInput, "{}: tensor {}: the shape overflows 63 bits", what_, name);
+    LINSCAN_CHECK(expected >= 0,
+                  kInput,
+                  "{}: tensor {}: the shape overflows 63 bits",
+                  what_,
+                  show(entry_.name));
     LINSCAN_CHECK(
         entry_.end - entry_.begin == expected,
         kInput,
         "{}: tensor {}: data_offsets [{}, {}] hold {} bytes, but shape [{}] of {} needs {}",
         what_,
-        name,
+        show(entry_.name),
         entry_.begin,
         entry_.end,
         entry_.end - entry_.begin,
