@@ -67,6 +67,10 @@ std::vector<const ChartSeries*> drawable_series(const Chart& chart) {
   return shown;
 }
 
+int drawing_layer(LineStyle style) {
+  return style == LineStyle::kNone ? 2 : style == LineStyle::kStrong ? 1 : 0;
+}
+
 class Drawing {
  public:
   Drawing(const Chart& chart, const ChartSize& size)
@@ -87,10 +91,10 @@ class Drawing {
     for (const ChartSeries* series : shown_) {
       draw_intervals(*series);
     }
-    // Strong lines last, so that they lie on top.
-    for (const bool strong : {false, true}) {
+    // The line that is read first lies over the thin ones, single marks over all lines.
+    for (const int layer : {0, 1, 2}) {
       for (const ChartSeries* series : shown_) {
-        if ((series->line == LineStyle::kStrong) == strong) {
+        if (drawing_layer(series->line) == layer) {
           draw_series(*series);
         }
       }

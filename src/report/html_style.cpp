@@ -102,13 +102,13 @@ main{padding:1.5rem 1rem 3rem}h1{font-size:1.5rem}
 .properties div{grid-template-columns:1fr}.words .extra{display:none}}
 @page{margin:16mm 15mm}
 @media print{
-body{font-size:10pt;line-height:1.42}main{max-width:none;padding:0}
+html{font-size:12px}body{font-size:1rem;line-height:1.42}main{max-width:none;padding:0}
 .wide{display:block}.narrow{display:none}
 .of2{grid-template-columns:repeat(2,minmax(0,1fr))}.of3{grid-template-columns:repeat(3,minmax(0,1fr))}
-h1{font-size:18pt}h2{font-size:12.5pt;break-after:avoid}h3{break-after:avoid}
+h2,h3{break-after:avoid}h2{margin-top:9mm}
 figure{break-inside:avoid;margin-top:9mm}figure details{display:none}
 .warnings{border:1px solid var(--warn-edge);border-left-width:3px}
-.scroll{overflow:visible}table{font-size:7.2pt}th,td{padding:.1rem .3rem}thead th{min-width:0}thead{display:table-header-group}
+.scroll{overflow:visible}table{font-size:.78rem}th,td{padding:.1rem .3rem}thead th{min-width:0}thead{display:table-header-group}
 tr{break-inside:avoid}a{color:inherit;text-decoration:none}}
 )css";
 }

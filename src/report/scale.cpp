@@ -100,17 +100,27 @@ std::vector<double> linear_ticks(Range range, int max_ticks) {
 std::vector<double> log_ticks(Range range, int max_ticks) {
   const int first = static_cast<int>(std::floor(std::log10(range.low) + 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(range.high) + 1e-9));
-  const bool subdivided = 3 * (last - first + 1) <= max_ticks + 2;
-  const int stride = std::max(1, (last - first + max_ticks) / max_ticks);
-  std::vector<double> ticks;
-  for (int decade = first; decade <= last; decade += subdivided ? 1 : stride) {
+  std::vector<double> decades, subdivided;
+  for (int decade = first; decade <= last; ++decade) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double value = factor * std::pow(10.0, decade);
-      const bool inside = value >= range.low * (1 - 1e-9) && value <= range.high * (1 + 1e-9);
-      if (inside && (factor == 1.0 || subdivided)) {
-        ticks.push_back(value);
+      if (value < range.low * (1 - 1e-9) || value > range.high * (1 + 1e-9)) {
+        continue;
+      }
+      subdivided.push_back(value);
+      if (factor == 1.0) {
+        decades.push_back(value);
       }
     }
+  }
+  const auto limit = static_cast<size_t>(std::max(1, max_ticks));
+  if (subdivided.size() <= limit) {
+    return subdivided;
+  }
+  const size_t stride = (decades.size() + limit - 1) / limit;
+  std::vector<double> ticks;
+  for (size_t i = 0; i < decades.size(); i += stride) {
+    ticks.push_back(decades[i]);
   }
   return ticks;
 }

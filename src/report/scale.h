@@ -37,8 +37,8 @@ Range round_log_range(Range values);
 
 // Multiples of a round step inside the range, at most `max_ticks`.
 std::vector<double> linear_ticks(Range range, int max_ticks);
-// Powers of ten inside the range, thinned to `max_ticks`; with 2 and 5 between them where few
-// decades are shown.
+// Powers of ten inside the range with 2 and 5 times them, at most `max_ticks`; without 2 and 5
+// where that is too many.
 std::vector<double> log_ticks(Range range, int max_ticks);
 // Indices 0 .. count-1 at a round step, the last one always among them.
 std::vector<int64_t> index_ticks(int64_t count, int max_ticks);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kWidth = 110;
 constexpr int kLabelWidth = 10;
+constexpr std::string_view kPostNorm = "+norm";
 
 // "label     text", wrapped with a hanging indent.
 void add_wrapped(std::string_view label, std::string_view text, std::string& out) {
@@ -51,19 +52,23 @@ struct Cells {
   std::vector<std::string> heads;
   std::vector<std::vector<std::string>> rows;
   std::vector<int> widths;
+  std::vector<std::string_view>
+      gutters;  // before each column; an interval stays close to its score
 };
 
 Cells make_cells(const Analysis& analysis, const std::vector<BlockColumn>& columns) {
-  Cells cells{{""}, {"block"}, {}, {}};
+  Cells cells{{""}, {"block"}, {}, {}, {""}};
   for (const BlockColumn& column : columns) {
     const bool repeated = !cells.groups.empty() && !column.group.empty() &&
                           cells.heads.size() > 1 &&
                           columns[cells.heads.size() - 2].group == column.group;
     cells.groups.push_back(repeated ? "" : column.group);
     cells.heads.push_back(column.head);
+    cells.gutters.push_back(column.interval ? " " : "  ");
   }
   for (const Row& row : analysis.rows()) {
-    std::vector<std::string> line = {row_label(row)};
+    std::vector<std::string> line = {row.name() == "post_norm" ? std::string(kPostNorm)
+                                                               : row.name()};
     for (const BlockColumn& column : columns) {
       line.push_back(block_cell(row, column));
     }
@@ -81,7 +86,8 @@ Cells make_cells(const Analysis& analysis, const std::vector<BlockColumn>& colum
 
 void add_line(const std::vector<std::string>& line, const Cells& cells, std::string& out) {
   for (size_t c = 0; c < line.size(); ++c) {
-    out += (c == 0 ? "" : "  ") + pad_left(line[c], cells.widths[c]);
+    out += cells.gutters[c];
+    out += pad_left(line[c], cells.widths[c]);
   }
   trim_line(out);
 }
@@ -110,7 +116,7 @@ void add_footnotes(const Analysis& analysis,
   }
   if (analysis.post_norm()) {
     add_wrapped("",
-                "post-norm: the last block against the state after the final norm; the row above "
+                "+norm: the last block against the state after the final norm; the row above "
                 "it stops before that norm",
                 out);
   }

@@ -1,0 +1,126 @@
+#include "report/chart.h"
+
+#include <gtest/gtest.h>
+
+#include "report/heat_strip.h"
+
+namespace linscan {
+namespace {
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+Chart chart_of(const std::vector<Number>& values) {
+  Chart chart;
+  chart.id = "c";
+  chart.title = "title";
+  chart.description = "description";
+  chart.x = {"block", 0, static_cast<double>(values.size()) - 1, false, ""};
+  chart.y.label = "R²";
+  ChartSeries series{"held out", 1, LineStyle::kStrong, MarkStyle::kDot, {}};
+  for (size_t i = 0; i < values.size(); ++i) {
+    series.points.push_back({static_cast<double>(i), values[i], {}, {}, "note"});
+  }
+  chart.series.push_back(series);
+  return chart;
+}
+
+constexpr ChartSize kSize{400, 300, false};
+
+TEST(Chart, MissingValue_LeavesAGap) {
+  const std::string whole = draw_chart(chart_of({0.1, 0.2, 0.3, 0.4, 0.5}), kSize);
+  EXPECT_EQ(count(whole, "<polyline"), 1u);
+  const std::string gap = draw_chart(chart_of({0.1, 0.2, std::nullopt, 0.4, 0.5}), kSize);
+  EXPECT_EQ(count(gap, "<polyline"), 2u);
+  EXPECT_EQ(count(gap, "class=\"hit\""), 4u);
+}
+
+TEST(Chart, SinglePoint_IsDrawnWithoutALine) {
+  const std::string svg = draw_chart(chart_of({0.5}), kSize);
+  EXPECT_EQ(count(svg, "<polyline"), 0u);
+  EXPECT_EQ(count(svg, "class=\"hit\""), 1u);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+  EXPECT_EQ(svg.find("inf"), std::string::npos);
+}
+
+TEST(Chart, ValueBelowTheAxis_IsMarkedAtTheEdge) {
+  Chart chart = chart_of({0.5, -1e6, 0.4});
+  chart.y.lowest = -0.5;
+  chart.y.high = 1.0;
+  const std::string svg = draw_chart(chart, kSize);
+  EXPECT_EQ(count(svg, "class=\"clipped\""), 1u);
+  EXPECT_EQ(svg.find("e+"), std::string::npos);
+}
+
+TEST(Chart, LogarithmicAxis_SkipsWhatItCannotShow) {
+  Chart chart = chart_of({0.5, 0.0, -0.1, 0.01});
+  chart.y.logarithmic = true;
+  const std::string svg = draw_chart(chart, kSize);
+  EXPECT_EQ(count(svg, "class=\"hit\""), 2u);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+}
+
+TEST(Chart, NothingToDraw_IsKnown) {
+  EXPECT_FALSE(has_points(chart_of({std::nullopt, std::nullopt})));
+  EXPECT_TRUE(has_points(chart_of({std::nullopt, 0.5})));
+}
+
+TEST(Chart, Intervals_AreWhiskersOnFewAndABandOnManyBlocks) {
+  Chart few = chart_of({0.1, 0.2});
+  Chart many = chart_of(std::vector<Number>(24, 0.5));
+  for (Chart* chart : {&few, &many}) {
+    for (ChartPoint& point : chart->series[0].points) {
+      point.low = *point.y - 0.05;
+      point.high = *point.y + 0.05;
+    }
+  }
+  EXPECT_EQ(count(draw_chart(few, kSize), "class=\"whisker c1\""), 6u);
+  EXPECT_EQ(count(draw_chart(many, kSize), "class=\"band c1\""), 1u);
+}
+
+TEST(Chart, Drawing_HasANameForScreenReadersAndEscapesNotes) {
+  Chart chart = chart_of({0.5, 0.6});
+  chart.series[0].points[0].note = "<script>";
+  const std::string svg = draw_chart(chart, kSize);
+  EXPECT_NE(svg.find("aria-labelledby=\"c-title c-desc\""), std::string::npos);
+  EXPECT_NE(svg.find("<title id=\"c-title\">title</title>"), std::string::npos);
+  EXPECT_EQ(svg.find("<script>"), std::string::npos);
+}
+
+TEST(Chart, LabelsAtLines_DoNotOverlap) {
+  Chart chart = chart_of({0.5, 0.5});
+  chart.series.push_back(chart.series[0]);
+  chart.series[1].label = "other";
+  const std::string svg = draw_chart(chart, {400, 300, true});
+  EXPECT_EQ(count(svg, "class=\"label c1\""), 2u);
+  const size_t first = svg.find(" y=\"", svg.find("class=\"label c1\""));
+  const size_t second = svg.find(" y=\"", svg.find("class=\"label c1\"", first));
+  EXPECT_GE(std::abs(std::stod(svg.substr(first + 4)) - std::stod(svg.substr(second + 4))), 14.0);
+}
+
+TEST(HeatStrip, Cells_ShadeAndMissingDiffer) {
+  HeatStrip strip;
+  strip.id = "h";
+  strip.rows.push_back(
+      {"map", false, {{0.5, "0.50", "a"}, {0.001, "0.0010", "b"}, {{}, "", "why"}}});
+  const std::string svg = draw_heat_strip(strip, 600);
+  EXPECT_EQ(count(svg, "heat-missing"), 1u);
+  EXPECT_NE(svg.find(">0.0010<"), std::string::npos);
+  EXPECT_NE(svg.find("<title>why</title>"), std::string::npos);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+}
+
+TEST(HeatStrip, NoValues_StillDraws) {
+  HeatStrip strip;
+  strip.id = "h";
+  strip.rows.push_back({"map", false, {{{}, "", "why"}}});
+  EXPECT_EQ(draw_heat_strip(strip, 600).find("nan"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace linscan
