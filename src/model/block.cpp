@@ -12,15 +12,15 @@ at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
 }
 
 // x  (B, T, heads, D). Rotates the first R features of every head, as halves: (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
-at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables, int64_t dimensions) {
-  const int64_t half = dimensions / 2;
+at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables) {
+  const int64_t half = tables.cos.size(-1);
   const at::Tensor cos = tables.cos.unsqueeze(1);  // (T, 1, R/2)
   const at::Tensor sin = tables.sin.unsqueeze(1);
   const at::Tensor first = x.slice(-1, 0, half);
-  const at::Tensor second = x.slice(-1, half, dimensions);
+  const at::Tensor second = x.slice(-1, half, 2 * half);
   std::vector<at::Tensor> parts = {first * cos - second * sin, second * cos + first * sin};
-  if (dimensions < x.size(-1)) {
-    parts.push_back(x.slice(-1, dimensions));
+  if (2 * half < x.size(-1)) {
+    parts.push_back(x.slice(-1, 2 * half));
   }
   return at::cat(parts, -1);
 }
@@ -56,8 +56,8 @@ at::Tensor attend(const DecoderConfig& config,
     const at::Tensor value = split(query_size + key_size, key_size, config.kv_heads);
     if (config.position == PositionKind::kRotary) {
       const PositionCache::Rotary& tables = positions.rotary(run.length);
-      query = rotate(query, tables, config.rotary.dimensions);
-      key = rotate(key, tables, config.rotary.dimensions);
+      query = rotate(query, tables);
+      key = rotate(key, tables);
     }
     const at::Tensor mask = positions.window_mask(run.length, block.window);
     const at::Tensor mixed =

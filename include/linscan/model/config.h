@@ -31,13 +31,16 @@ enum class Activation { kGeluErf, kGeluTanh, kQuickGelu, kRelu, kSilu };
 enum class RopeScaling { kNone, kLinear, kDynamic, kLlama3 };
 
 struct RotaryConfig {
-  int64_t dimensions = 0;  // rotated features of a head, the first ones; even, at most D
+  int64_t dimensions = 0;  // share of the head that is rotated, as the frequencies count it; at most D
   double base = 10000.0;
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;
   double low_frequency_factor = 1.0;   // llama3 only
   double high_frequency_factor = 1.0;  // llama3 only
   int64_t original_positions = 0;      // context of the unscaled model; dynamic and llama3
+
+  // Features that are rotated, the first ones of a head: pairs, so an odd share is rounded up as HF does.
+  int64_t rotated() const { return (dimensions + 1) / 2 * 2; }
 };
 
 // What may differ from block to block.

@@ -1,4 +1,6 @@
 // GPT-2: HF modeling_gpt2.py. Its linear layers are stored transposed (Conv1D); hub files carry no "transformer." prefix.
+#include <nlohmann/json.hpp>
+
 #include "linscan/base/error.h"
 #include "model/families/shared.h"
 

@@ -1,4 +1,5 @@
-// GPT-NeoX and Pythia: HF modeling_gpt_neox.py. Parallel residual with two norms, partial rotary, query/key/value fused per head.
+// GPT-NeoX and Pythia: HF modeling_gpt_neox.py. Parallel residual with two norms, partial rotary,
+// query/key/value fused per head.
 #include "linscan/base/error.h"
 #include "model/families/shared.h"
 
@@ -18,8 +19,8 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.max_positions = config.size_or({"max_position_embeddings"}, 2048);
   decoder.norm = NormKind::kLayerNorm;
   decoder.norm_eps = config.positive_or("layer_norm_eps", 1e-5);
-  decoder.residual =
-      config.flag_or("use_parallel_residual", true) ? ResidualKind::kParallel : ResidualKind::kSerial;
+  decoder.residual = config.flag_or("use_parallel_residual", true) ? ResidualKind::kParallel
+                                                                   : ResidualKind::kSerial;
   decoder.heads = config.size({"num_attention_heads"});
   decoder.kv_heads = decoder.heads;
   decoder.head_size = decoder.hidden / decoder.heads;
@@ -29,8 +30,8 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.mlp_bias = true;
   decoder.position = PositionKind::kRotary;
   // `rope_theta` at the top level is ignored by HF for this family.
-  decoder.rotary =
-      read_rotary(config, "rotary_emb_base", "rotary_pct", 0.25, decoder.head_size, decoder.max_positions);
+  decoder.rotary = read_rotary(
+      config, "rotary_emb_base", "rotary_pct", 0.25, decoder.head_size, decoder.max_positions);
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "hidden_act", "gelu");
   decoder.tied_head = config.flag_or("tie_word_embeddings", false);
@@ -42,25 +43,45 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
   std::vector<WeightRow> rows;
   const std::string block = "@layers.{}.";
   rows.push_back({"@embed_in.weight", Slot::kTokenEmbedding, "V,C"});
-  add_norm(rows, config, block + "input_layernorm", Slot::kAttentionNormWeight, Slot::kAttentionNormBias);
-  add_linear(rows, block + "attention.query_key_value", Slot::kQkvWeight, "3HD,C", Slot::kQkvBias, "3HD",
-             config.qkv_bias, Transform::kQkvPerHead, Transform::kQkvPerHead);
-  add_linear(rows, block + "attention.dense", Slot::kOutputWeight, "C,HD", Slot::kOutputBias, "C",
+  add_norm(rows,
+           config,
+           block + "input_layernorm",
+           Slot::kAttentionNormWeight,
+           Slot::kAttentionNormBias);
+  add_linear(rows,
+             block + "attention.query_key_value",
+             Slot::kQkvWeight,
+             "3HD,C",
+             Slot::kQkvBias,
+             "3HD",
+             config.qkv_bias,
+             Transform::kQkvPerHead,
+             Transform::kQkvPerHead);
+  add_linear(rows,
+             block + "attention.dense",
+             Slot::kOutputWeight,
+             "C,HD",
+             Slot::kOutputBias,
+             "C",
              config.attention_output_bias);
-  add_norm(rows, config, block + "post_attention_layernorm", Slot::kMlpNormWeight, Slot::kMlpNormBias);
+  add_norm(
+      rows, config, block + "post_attention_layernorm", Slot::kMlpNormWeight, Slot::kMlpNormBias);
   add_linear(rows, block + "mlp.dense_h_to_4h", Slot::kUpWeight, "F,C", Slot::kUpBias, "F", true);
-  add_linear(rows, block + "mlp.dense_4h_to_h", Slot::kDownWeight, "C,F", Slot::kDownBias, "C", true);
+  add_linear(
+      rows, block + "mlp.dense_4h_to_h", Slot::kDownWeight, "C,F", Slot::kDownBias, "C", true);
   add_norm(rows, config, "@final_layer_norm", Slot::kFinalNormWeight, Slot::kFinalNormBias);
   rows.push_back({"embed_out.weight", Slot::kHead, "V,C"});  // transformers 4.x
   rows.push_back({"lm_head.weight", Slot::kHead, "V,C"});    // transformers 5.x
   add_ignored(rows, block + "attention.bias");
   add_ignored(rows, block + "attention.masked_bias");
   add_ignored(rows, block + "attention.rotary_emb.inv_freq");
+  add_ignored(rows, "@rotary_emb.inv_freq");
   return rows;
 }
 
 }  // namespace
 
-const Family kGptNeoxFamily = {"gpt_neox", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
+const Family kGptNeoxFamily = {
+    "gpt_neox", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
 
 }  // namespace linscan

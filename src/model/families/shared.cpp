@@ -30,7 +30,11 @@ constexpr ActivationName kActivations[] = {
 };
 
 // The scaling part of either spelling; `rope` is the rope_parameters or rope_scaling object.
-void read_scaling(const ConfigReader& rope, int64_t max_positions, RotaryConfig& rotary) {
+// A key `original_max_position_embeddings` beside it wins over the one inside, as in transformers.
+void read_scaling(const ConfigReader& config,
+                  const ConfigReader& rope,
+                  int64_t max_positions,
+                  RotaryConfig& rotary) {
   const std::string type = rope.text_or("rope_type", rope.text_or("type", "default"));
   if (type == "default") {
     return;
@@ -42,9 +46,13 @@ void read_scaling(const ConfigReader& rope, int64_t max_positions, RotaryConfig&
     rotary.original_positions = max_positions;
   } else if (type == "llama3") {
     rotary.scaling = RopeScaling::kLlama3;
-    rotary.low_frequency_factor = rope.positive_or("low_freq_factor", rope.number("low_freq_factor"));
-    rotary.high_frequency_factor = rope.positive_or("high_freq_factor", rope.number("high_freq_factor"));
-    rotary.original_positions = rope.size_or({"original_max_position_embeddings"}, max_positions);
+    rotary.low_frequency_factor =
+        rope.positive_or("low_freq_factor", rope.number("low_freq_factor"));
+    rotary.high_frequency_factor =
+        rope.positive_or("high_freq_factor", rope.number("high_freq_factor"));
+    constexpr std::string_view kOriginal = "original_max_position_embeddings";
+    rotary.original_positions =
+        config.size_or({kOriginal}, rope.size_or({kOriginal}, max_positions));
     LINSCAN_CHECK(rotary.high_frequency_factor > rotary.low_frequency_factor,
                   kInput,
                   "{}: expected more than low_freq_factor ({})",
@@ -84,23 +92,34 @@ RotaryConfig read_rotary(const ConfigReader& config,
   RotaryConfig rotary;
   rotary.base = config.positive_or(base_key, 10000.0);
   double share = config.positive_or(share_key, default_share);
-  for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
+  // transformers takes rope_scaling where both are there, and an empty object for an absent one.
+  for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {
     if (!config.has(key)) {
       continue;
     }
     const ConfigReader rope = config.object(key);
+    if (rope.json().empty()) {
+      continue;
+    }
+    for (const auto& [name, value] : rope.json().items()) {
+      if (value.is_object()) {
+        fail_unsupported(
+            "{}: rotary settings for one type of block; this family has one setting for all",
+            rope.path(name));
+      }
+    }
     rotary.base = rope.positive_or("rope_theta", rotary.base);
     share = rope.positive_or("partial_rotary_factor", share);
-    read_scaling(rope, max_positions, rotary);
+    read_scaling(config, rope, max_positions, rotary);
     break;
   }
   rotary.dimensions = static_cast<int64_t>(static_cast<double>(head_size) * share);
-  if (rotary.dimensions < 2 || rotary.dimensions % 2 != 0 || rotary.dimensions > head_size) {
-    fail_input("{}: a share of {} of a head of {} rotates {} features; expected an even number from 2 to {}",
+  if (rotary.dimensions < 1 || rotary.rotated() > head_size) {
+    fail_input("{}: a share of {} of a head of {} rotates {} features; expected 1 to {}",
                config.path(share_key),
                share,
                head_size,
-               rotary.dimensions,
+               rotary.rotated(),
                head_size);
   }
   LINSCAN_CHECK(rotary.scaling != RopeScaling::kDynamic || rotary.dimensions > 2,
@@ -111,7 +130,11 @@ RotaryConfig read_rotary(const ConfigReader& config,
 }
 
 std::vector<BlockConfig> uniform_blocks(int64_t blocks, int64_t head_size, int64_t window) {
-  LINSCAN_CHECK(blocks <= kMaxBlocks, kInput, "config.json: {} blocks; at most {} are accepted", blocks, kMaxBlocks);
+  LINSCAN_CHECK(blocks <= kMaxBlocks,
+                kInput,
+                "config.json: {} blocks; at most {} are accepted",
+                blocks,
+                kMaxBlocks);
   const BlockConfig block{.window = window,
                           .attention_scale = 1.0 / std::sqrt(static_cast<double>(head_size))};
   return std::vector<BlockConfig>(static_cast<size_t>(blocks), block);
@@ -124,9 +147,9 @@ void check_heads(const DecoderConfig& config, const ConfigReader& reader) {
                 reader.path("num_key_value_heads"),
                 config.heads,
                 config.kv_heads);
-  LINSCAN_CHECK(config.head_size > 0,
+  LINSCAN_CHECK(reader.has("head_dim") || config.hidden % config.heads == 0,
                 kInput,
-                "{}: {} heads do not fit a hidden size of {}",
+                "{}: {} heads do not divide a hidden size of {}",
                 reader.path("num_attention_heads"),
                 config.heads,
                 config.hidden);

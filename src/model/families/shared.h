@@ -22,7 +22,7 @@ RotaryConfig read_rotary(const ConfigReader& config,
 // L blocks that attend to everything before them with scale 1/sqrt(D).
 std::vector<BlockConfig> uniform_blocks(int64_t blocks, int64_t head_size, int64_t window = 0);
 
-// Heads must divide what they share; `where` names the file.
+// The key/value heads must divide the heads and, where no head_dim is given, the heads the hidden size.
 void check_heads(const DecoderConfig& config, const ConfigReader& reader);
 
 // Rows "<prefix>.weight" and "<prefix>.bias" of a norm: as many as the config's norms have.
