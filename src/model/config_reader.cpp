@@ -70,17 +70,6 @@ int64_t ConfigReader::size_or(std::initializer_list<std::string_view> keys, int6
   return value->get<int64_t>();
 }
 
-int64_t ConfigReader::integer_or(std::string_view key, int64_t otherwise) const {
-  if (!has(key)) {
-    return otherwise;
-  }
-  const Json& value = *json_.find(key);
-  if (!value.is_number_integer()) {
-    fail_input("{}: expected an integer, got {}", path(key), short_dump(value));
-  }
-  return value.get<int64_t>();
-}
-
 double ConfigReader::number(std::string_view key) const {
   LINSCAN_CHECK(has(key), kInput, "{}: missing", path(key));
   return number_or(key, 0);

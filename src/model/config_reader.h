@@ -24,7 +24,6 @@ class ConfigReader {
   // The first of `keys` that is present. Sizes are positive and at most 2^24, so that products of a few cannot overflow.
   int64_t size(std::initializer_list<std::string_view> keys) const;
   int64_t size_or(std::initializer_list<std::string_view> keys, int64_t otherwise) const;
-  int64_t integer_or(std::string_view key, int64_t otherwise) const;
   double number(std::string_view key) const;
   double number_or(std::string_view key, double otherwise) const;  // finite
   double positive_or(std::string_view key, double otherwise) const;

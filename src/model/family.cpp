@@ -53,8 +53,11 @@ std::string declared_architecture(const Json& config, std::string_view where) {
   if (found == config.end() || found->is_null()) {
     return "";
   }
-  if (!found->is_array() || found->empty() || !found->front().is_string()) {
+  if (!found->is_array() || (!found->empty() && !found->front().is_string())) {
     fail_input("{}: architectures: expected an array of strings", where);
+  }
+  if (found->empty()) {
+    return "";
   }
   return found->front().get<std::string>();
 }
@@ -87,6 +90,14 @@ const Family& find_family(const Json& config, std::string_view where) {
   for (const Family& family : families()) {
     if (architecture.empty() ? contains(family.model_types, type)
                              : contains(family.architectures, architecture)) {
+      LINSCAN_CHECK(type.empty() || contains(family.model_types, type),
+                    kUnsupported,
+                    "{}: architecture \"{}\" and model_type \"{}\" contradict each other; this "
+                    "architecture goes with {}",
+                    where,
+                    architecture,
+                    type,
+                    fmt::join(family.model_types, ", "));
       return family;
     }
   }
