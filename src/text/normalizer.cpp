@@ -103,6 +103,24 @@ class ReplaceNormalizer final : public Normalizer {
   std::string content_;
 };
 
+// utf8proc 2.8 knows Unicode 15; HF's lower-casing knows 17.
+char32_t lower_case(char32_t c) {
+  switch (c) {
+    case 0x1C89:
+    case 0xA7CC:
+    case 0xA7CE:
+    case 0xA7D2:
+    case 0xA7D4:
+    case 0xA7DA: return c + 1;
+    case 0xA7CB: return 0x264;
+    case 0xA7DC: return 0x19B;
+    default: break;
+  }
+  if (c >= 0x10D50 && c <= 0x10D65) return c + 0x20;
+  if (c >= 0x16EA0 && c <= 0x16EB8) return c + 0x1B;
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
+}
+
 class LowercaseNormalizer final : public Normalizer {
  public:
   void apply(std::string& text) const override {
@@ -113,7 +131,7 @@ class LowercaseNormalizer final : public Normalizer {
       if (c.value == 0x130) {
         out += "i\xCC\x87";  // the one character whose lower case is two
       } else {
-        append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+        append_utf8(out, lower_case(c.value));
       }
       at += static_cast<size_t>(c.bytes);
     }
