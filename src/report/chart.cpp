@@ -5,67 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/chart_layout.h"
 #include "report/svg.h"
 
 namespace linscan {
 namespace {
 
-constexpr double kFont = 12;
 constexpr double kTickGap = 7;
-constexpr double kRow = 18;  // height of one line of text
-constexpr double kSwatch = 20;
 constexpr double kTickHeight = 38;  // of the drawing, per tick of the value axis
 constexpr size_t kBandFrom = 9;     // fewer points than this get whiskers instead of a band
-
-bool drawable(const Chart& chart, const ChartPoint& point) {
-  return point.y && (!chart.y.logarithmic || *point.y > 0);
-}
-
-bool has_drawable(const Chart& chart, const ChartSeries& series) {
-  return std::any_of(series.points.begin(), series.points.end(), [&](const ChartPoint& point) {
-    return drawable(chart, point);
-  });
-}
-
-// The range of the value axis: what the points and intervals need, inside the fixed ends.
-Range value_range(const Chart& chart, int max_ticks) {
-  double low = INFINITY, high = -INFINITY;
-  const auto include = [&](double value) {
-    if (!chart.y.logarithmic || value > 0) {
-      low = std::min(low, value);
-      high = std::max(high, value);
-    }
-  };
-  for (const ChartSeries& series : chart.series) {
-    for (const ChartPoint& point : series.points) {
-      for (const Number& value : {point.y, point.low, point.high}) {
-        if (point.y && value) {
-          include(*value);
-        }
-      }
-    }
-  }
-  low = std::max(low, chart.y.lowest.value_or(low));
-  low = chart.y.low.value_or(low);
-  high = std::max(chart.y.high.value_or(high), low);
-  const Range rounded =
-      chart.y.logarithmic ? round_log_range({low, high}) : round_range({low, high}, max_ticks);
-  return {chart.y.low.value_or(rounded.low), chart.y.high.value_or(rounded.high)};
-}
-
-double legend_item_width(const ChartSeries& series) {
-  return kSwatch + 5 + text_width(series.label, kFont) + 12;
-}
-
-std::vector<const ChartSeries*> drawable_series(const Chart& chart) {
-  std::vector<const ChartSeries*> shown;
-  for (const ChartSeries& series : chart.series) {
-    if (has_drawable(chart, series)) {
-      shown.push_back(&series);
-    }
-  }
-  return shown;
-}
 
 int drawing_layer(LineStyle style) {
   return style == LineStyle::kNone ? 2 : style == LineStyle::kStrong ? 1 : 0;
@@ -84,7 +32,7 @@ class Drawing {
 
   std::string draw() {
     open_drawing(svg_, chart_.id, chart_.title, chart_.description, size_.width, size_.height);
-    draw_text(svg_, "axis-name", 0, kFont, Anchor::kStart, chart_.y.label);
+    draw_text(svg_, "axis-name", 0, kChartFont, Anchor::kStart, chart_.y.label);
     draw_value_axis();
     draw_position_axis();
     draw_references();
@@ -110,24 +58,24 @@ class Drawing {
         chart_.y.logarithmic ? log_ticks(range_, max_ticks_) : linear_ticks(range_, max_ticks_);
     double tick_width = 0;
     for (const double tick : ticks_) {
-      tick_width = std::max(tick_width, text_width(tick_label(tick), kFont));
+      tick_width = std::max(tick_width, text_width(tick_label(tick), kChartFont));
     }
     left_ = std::ceil(tick_width) + kTickGap + 2;
     right_ = size_.width - (size_.labels_at_lines ? label_width() : 8);
-    top_ = kRow + 10 +
+    top_ = kChartRow + 10 +
            (size_.labels_at_lines
                 ? 0
-                : kRow * std::max(size_.legend_rows, legend_rows(chart_, size_.width)));
-    bottom_ = size_.height - 2 * kRow - 2;
+                : kChartRow * std::max(size_.legend_rows, legend_rows(chart_, size_.width)));
+    bottom_ = size_.height - 2 * kChartRow - 2;
   }
 
   double label_width() const {
     double width = 0;
     for (const ChartSeries* series : shown_) {
-      width = std::max(width, text_width(series->label, kFont));
+      width = std::max(width, text_width(series->label, kChartFont));
     }
     for (const ReferenceLine& line : chart_.references) {
-      width = std::max(width, text_width(line.label, kFont));
+      width = std::max(width, text_width(line.label, kChartFont));
     }
     return std::ceil(width) + 16;
   }
@@ -159,7 +107,7 @@ class Drawing {
   void draw_position_tick(double position, std::string_view label) {
     const double x = x_scale()(position);
     draw_line(svg_, "axis", x, bottom_, x, bottom_ + 4);
-    draw_text(svg_, "tick", x, bottom_ + 4 + kFont, Anchor::kMiddle, label);
+    draw_text(svg_, "tick", x, bottom_ + 4 + kChartFont, Anchor::kMiddle, label);
   }
 
   void draw_position_axis() {
@@ -312,17 +260,22 @@ class Drawing {
 
   void draw_swatch(const ChartSeries& series, double x, double y) {
     if (series.line != LineStyle::kNone) {
-      draw_line(
-          svg_, fmt::format("{} c{}", line_class(series.line), series.color), x, y, x + kSwatch, y);
+      draw_line(svg_,
+                fmt::format("{} c{}", line_class(series.line), series.color),
+                x,
+                y,
+                x + kLegendSwatch,
+                y);
     }
     svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
     if (series.mark == MarkStyle::kHollow) {
-      svg_.leaf("path",
-                {{"class", "hollow"},
-                 {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x + kSwatch / 2), px(y - 5))}});
+      svg_.leaf(
+          "path",
+          {{"class", "hollow"},
+           {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x + kLegendSwatch / 2), px(y - 5))}});
     } else {
       svg_.leaf("circle",
-                {{"cx", px(x + kSwatch / 2)},
+                {{"cx", px(x + kLegendSwatch / 2)},
                  {"cy", px(y)},
                  {"r", series.mark == MarkStyle::kDot ? "3.2" : "2"}});
     }
@@ -333,15 +286,15 @@ class Drawing {
     if (shown_.size() < 2) {
       return;
     }
-    double x = 0, y = kRow + kFont + 2;
+    double x = 0, y = kChartRow + kChartFont + 2;
     for (const ChartSeries* series : shown_) {
       const double width = legend_item_width(*series);
       if (x > 0 && x + width > size_.width) {
         x = 0;
-        y += kRow;
+        y += kChartRow;
       }
       draw_swatch(*series, x, y - 4);
-      draw_text(svg_, "legend", x + kSwatch + 5, y, Anchor::kStart, series->label);
+      draw_text(svg_, "legend", x + kLegendSwatch + 5, y, Anchor::kStart, series->label);
       x += width;
     }
   }
@@ -402,27 +355,6 @@ class Drawing {
 };
 
 }  // namespace
-
-bool has_points(const Chart& chart) {
-  return !drawable_series(chart).empty();
-}
-
-int legend_rows(const Chart& chart, double width) {
-  const std::vector<const ChartSeries*> shown = drawable_series(chart);
-  if (shown.size() < 2) {
-    return 0;
-  }
-  int rows = 1;
-  double x = 0;
-  for (const ChartSeries* series : shown) {
-    if (x > 0 && x + legend_item_width(*series) > width) {
-      ++rows;
-      x = 0;
-    }
-    x += legend_item_width(*series);
-  }
-  return rows;
-}
 
 std::string draw_chart(const Chart& chart, const ChartSize& size) {
   return Drawing(chart, size).draw();

@@ -42,6 +42,59 @@ constexpr GroupRule kGroupRules[] = {
     {"damage.", "Damage: the block replaced in the running model"},
 };
 
+constexpr size_t kMaxNotes = 12;
+constexpr size_t kMaxRows = 8;
+constexpr size_t kMaxPaths = 3;
+
+// "a, b and c"; of more than `limit` names the first and how many there are.
+std::string shortened(const std::vector<std::string>& names, size_t limit, std::string_view unit) {
+  return names.size() <= limit
+             ? join_words(names)
+             : fmt::format("{} and others, {} {}", names.front(), names.size(), unit);
+}
+
+// Rows that lack numbers for the same reason, and which numbers.
+struct Note {
+  std::string reason;
+  std::vector<std::string> rows;
+  std::vector<std::string> paths;
+};
+
+std::vector<Note> notes_of_path(const Analysis& analysis, const std::string& path) {
+  std::vector<Note> notes;
+  for (const Row& row : analysis.rows()) {
+    if (row.number(path)) {
+      continue;
+    }
+    const std::string reason = row.reason(path);
+    auto it = std::find_if(
+        notes.begin(), notes.end(), [&](const Note& note) { return note.reason == reason; });
+    if (it == notes.end()) {
+      it = notes.insert(it, Note{reason, {}, {path}});
+    }
+    it->rows.push_back(row_label(row));
+  }
+  return notes;
+}
+
+// Notes on several paths become one where reason and rows are the same.
+std::vector<Note> merged_notes(const Analysis& analysis, const std::vector<std::string>& paths) {
+  std::vector<Note> notes;
+  for (const std::string& path : paths) {
+    for (Note& note : notes_of_path(analysis, path)) {
+      const auto same = std::find_if(notes.begin(), notes.end(), [&](const Note& other) {
+        return other.reason == note.reason && other.rows == note.rows;
+      });
+      if (same == notes.end()) {
+        notes.push_back(std::move(note));
+      } else {
+        same->paths.push_back(path);
+      }
+    }
+  }
+  return notes;
+}
+
 ColumnGroup group_of(const std::string& path) {
   for (const GroupRule& rule : kGroupRules) {
     if (path.starts_with(rule.prefix)) {
@@ -112,39 +165,19 @@ std::string row_label(const Row& row) {
 
 std::vector<std::string> missing_notes(const Analysis& analysis,
                                        const std::vector<std::string>& paths) {
-  struct Note {
-    std::string key;
-    std::vector<std::string> rows;
-  };
-  constexpr size_t kMaxNotes = 12;
-  constexpr size_t kMaxRows = 8;
-  std::vector<Note> notes;
-  for (const std::string& path : paths) {
-    for (const Row& row : analysis.rows()) {
-      if (row.number(path)) {
-        continue;
-      }
-      const std::string key = fmt::format("{}: {}", path, row.reason(path));
-      auto it = std::find_if(
-          notes.begin(), notes.end(), [&](const Note& note) { return note.key == key; });
-      if (it == notes.end()) {
-        it = notes.insert(notes.end(), Note{key, {}});
-      }
-      it->rows.push_back(row_label(row));
-    }
-  }
+  const std::vector<Note> notes = merged_notes(analysis, paths);
   std::vector<std::string> lines;
-  for (Note& note : notes) {
+  for (const Note& note : notes) {
     if (lines.size() == kMaxNotes) {
       lines.push_back(fmt::format("and {} more", notes.size() - kMaxNotes));
       break;
     }
-    if (note.rows.size() == analysis.rows().size()) {
-      note.rows = {"all blocks"};
-    } else if (note.rows.size() > kMaxRows) {
-      note.rows = {fmt::format("{} blocks", note.rows.size())};
-    }
-    lines.push_back(fmt::format("{} ({})", note.key, join_words(note.rows)));
+    lines.push_back(fmt::format("{}: {} ({})",
+                                shortened(note.paths, kMaxPaths, "metrics"),
+                                note.reason,
+                                note.rows.size() == analysis.rows().size()
+                                    ? "all blocks"
+                                    : shortened(note.rows, kMaxRows, "blocks")));
   }
   return lines;
 }

@@ -35,7 +35,7 @@ std::string interval_text(const Row& row, std::string_view path, int decimals);
 // "post_norm" -> "post-norm", "3" -> "3": a row's name for people.
 std::string row_label(const Row& row);
 
-// Why numbers of the shown columns are missing: one line per reason, with the blocks it concerns.
+// Why numbers at these paths are missing: one line per reason and set of blocks.
 std::vector<std::string> missing_notes(const Analysis& analysis,
                                        const std::vector<std::string>& paths);
 

@@ -57,6 +57,9 @@ Number Row::number(std::string_view path) const {
 std::string Row::reason(std::string_view path) const {
   const Json* missing = find_path(*json_, "missing");
   const Json* entry = missing == nullptr ? nullptr : find_nearest(*missing, path);
+  if (missing != nullptr && entry == nullptr) {
+    entry = find_nearest(*missing, "*");  // the whole row failed
+  }
   return entry == nullptr ? "not computed in this run"
                           : clean_text(entry->get_ref<const std::string&>());
 }

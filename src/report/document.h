@@ -26,7 +26,8 @@ class Row {
   // The number at a dotted path ("norm.ratio"); ends of an interval are ".low" and ".high". Nothing
   // where it is null or absent.
   Number number(std::string_view path) const;
-  // Why it is missing: the entry of "missing" for this path or for the group it stands in.
+  // Why it is missing: the entry of "missing" for this path, for the group it stands in, or for
+  // everything ("*").
   std::string reason(std::string_view path) const;
 
  private:

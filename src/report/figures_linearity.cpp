@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/figures.h"
 
@@ -66,6 +67,16 @@ std::string post_norm_sentence(const Analysis& analysis) {
                               : "";
 }
 
+double lowest_value(const Chart& chart) {
+  double lowest = INFINITY;
+  for (const ChartSeries& series : chart.series) {
+    for (const ChartPoint& point : series.points) {
+      lowest = std::min(lowest, point.y.value_or(lowest));
+    }
+  }
+  return lowest;
+}
+
 std::vector<std::string> score_paths(const std::string& variant) {
   const std::string group = "linearity." + variant + ".";
   return {group + "held_out",
@@ -97,12 +108,8 @@ std::optional<Figure> update_figure(const Analysis& analysis) {
   if (analysis.null_score()) {
     chart.references.push_back({*analysis.null_score(), null_label(analysis)});
   }
-  const bool negative = std::any_of(chart.series.begin(), chart.series.end(), [](const auto& one) {
-    return std::any_of(one.points.begin(), one.points.end(), [](const ChartPoint& point) {
-      return point.y && *point.y < 0;
-    });
-  });
-  if (!negative) {
+  const double lowest = lowest_value(chart);
+  if (lowest >= 0) {
     chart.y.low = 0.0;
   }
   return Figure{"fig-update",
@@ -112,7 +119,8 @@ std::optional<Figure> update_figure(const Analysis& analysis) {
                 "that an affine map of its input predicts on documents it was not fitted on; the "
                 "band or whisker is the interval over the folds. The dashed grey line is what "
                 "unrelated data would score in sample." +
-                    post_norm_sentence(analysis),
+                    post_norm_sentence(analysis) +
+                    (lowest < kLowestScore ? " Triangles are scores below the axis." : ""),
                 "A gap between the in-sample and the held-out line is over-fitting, not linearity. "
                 "Variance-weighted: a few large directions can decide the score (see the last "
                 "figure).",

@@ -11,6 +11,8 @@
 namespace linscan {
 namespace {
 
+constexpr size_t kShownItems = 32;  // of a list in the protocol; the embedded result has all
+
 // "held_out_ci" -> "held out interval", "rank.8" -> "rank 8".
 std::string head_text(const Column& column, std::string_view prefix) {
   std::string head =
@@ -85,10 +87,13 @@ std::string value_text(const Json& json) {
   }
   if (json.is_array()) {
     std::string out;
-    for (const Json& item : json) {
-      out += (out.empty() ? "" : ", ") + value_text(item);
+    for (size_t i = 0; i < json.size() && i < kShownItems; ++i) {
+      out += (i == 0 ? "" : ", ") + value_text(json[i]);
     }
-    return out.empty() ? "none" : out;
+    if (json.size() > kShownItems) {
+      out += fmt::format(" … ({} in all)", json.size());
+    }
+    return json.empty() ? "none" : out;
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

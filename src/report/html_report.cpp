@@ -93,7 +93,9 @@ void add_figure(Markup& html, const Analysis& analysis, const Figure& figure, si
   const std::vector<Column> columns = figure_columns(analysis, figure);
   std::vector<std::string> paths;
   for (const Column& column : columns) {
-    paths.push_back(column.interval ? column.path + ".low" : column.path);
+    if (!column.interval) {  // its score says it
+      paths.push_back(column.path);
+    }
   }
   html.open("figure", {{"id", figure.id}}).newline();
   html.open("h2").element("span", std::to_string(number)).text(figure.title).close().newline();
@@ -154,7 +156,7 @@ void add_definitions(Markup& html, const Analysis& analysis) {
     const std::string direction = field("direction");
     std::string range = range_text(item.value());
     if (direction == "higher" || direction == "lower") {
-      range += fmt::format("{}{} is more linear", range.empty() ? "" : "; ", direction);
+      range += fmt::format("{}{}: more linear or more alike", range.empty() ? "" : "; ", direction);
     }
     html.open("tr").open("th", {{"scope", "row"}}).text(field("label"));
     html.open("small").element("code", item.key()).close().close();
@@ -176,7 +178,8 @@ void add_protocol(Markup& html, const Analysis& analysis) {
                                                              {"data", "Data"},
                                                              {"compute", "Compute"},
                                                              {"software", "Software"},
-                                                             {"config", "Options in effect"}};
+                                                             {"config", "Options in effect"},
+                                                             {"plan", "Memory plan"}};
   for (const auto& [key, title] : kGroups) {
     const Json* group = find_path(analysis.json(), key);
     if (group != nullptr && group->is_object() && !group->empty()) {

@@ -61,7 +61,9 @@ void add_notes(const Analysis& analysis,
                std::string& out) {
   std::vector<std::string> paths;
   for (const BlockColumn& column : columns) {
-    paths.push_back(column.interval ? column.path + ".low" : column.path);
+    if (!column.interval) {  // its score says it
+      paths.push_back(column.path);
+    }
     if (!column.meaning.empty()) {
       out += fmt::format("- `{}`: {}\n", column.path, markdown_text(column.meaning));
     }

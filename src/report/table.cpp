@@ -109,7 +109,9 @@ void add_footnotes(const Analysis& analysis,
   std::vector<std::string> paths;
   out += '\n';
   for (const BlockColumn& column : columns) {
-    paths.push_back(column.interval ? column.path + ".low" : column.path);
+    if (!column.interval) {  // its score says it
+      paths.push_back(column.path);
+    }
     if (!column.meaning.empty()) {
       add_wrapped("", column.path + ": " + column.meaning, out);
     }

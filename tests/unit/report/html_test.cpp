@@ -103,6 +103,16 @@ TEST(RenderHtml, MissingCell_SaysWhy) {
             std::string::npos);
 }
 
+TEST(RenderHtml, LongList_IsShortenedOnThePageOnly) {
+  Json document = sample_document(1);
+  for (int i = 0; i < 1000; ++i) {
+    document["protocol"]["fold_of_window"].push_back(i % 5);
+  }
+  const std::string html = render_html(document);
+  EXPECT_NE(html.find("… (1000 in all)"), std::string::npos);
+  EXPECT_NE(html.find("\"fold_of_window\":[0,1,2,3,4,0"), std::string::npos);
+}
+
 TEST(RenderHtml, PostNormPoint_IsHollow) {
   Json document = sample_document(3);
   EXPECT_GT(count(render_html(document), "class=\"hollow\""), 0u);

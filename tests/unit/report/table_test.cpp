@@ -57,6 +57,15 @@ TEST(RenderTable, MissingNumber_IsADashWithItsReason) {
   EXPECT_TRUE(has(text, "–         linearity.update.held_out: only one document (1)"));
 }
 
+TEST(RenderTable, SameReasonForManyNumbers_IsOneNote) {
+  Json document = sample_document(3);
+  document["blocks"][1] = {{"block", 1}, {"missing", {{"*", "a value is not finite"}}}};
+  const std::string text = render_table(document);
+  EXPECT_TRUE(
+      has(text, "linearity.stream.held_out and others, 9 metrics: a value is not finite (1)"))
+      << text;
+}
+
 TEST(RenderTable, ControlCharacters_DoNotReachTheTerminal) {
   Json document = sample_document(1);
   document["model"]["path"] = "evil\x1b]0;title\x07";
