@@ -47,7 +47,9 @@ class Output {
 
   void flush() {
     const size_t written = std::fwrite(buffer_.data(), 1, buffer_.size(), stdout);
-    LINSCAN_CHECK(written == buffer_.size() && std::fflush(stdout) == 0, kInput, "standard output cannot be written");
+    LINSCAN_CHECK(written == buffer_.size() && std::fflush(stdout) == 0,
+                  kInput,
+                  "standard output cannot be written");
     buffer_.clear();
   }
 
@@ -87,16 +89,21 @@ int main(int argc, char** argv) {
   cli.add_option("MODEL", options.model, "Checkpoint folder; its tokenizer files are enough")
       ->required()
       ->group("Model");
-  cli.add_option("--data", options.data, "Text files: .txt is one record, .jsonl (also .gz, .zst) one record a line")
+  cli.add_option("--data",
+                 options.data,
+                 "Text files: .txt is one record, .jsonl (also .gz, .zst) one record a line")
       ->required()
       ->type_name("FILE...")
       ->group("Data");
   cli.add_option("--text-field", options.text_field, "Member of each JSON line that holds the text")
       ->type_name("NAME")
       ->group("Data");
-  cli.add_flag("--no-special", options.no_special, "Leave out the tokens that the model puts around a text (BOS, ..)")
+  cli.add_flag("--no-special",
+               options.no_special,
+               "Leave out the tokens that the model puts around a text (BOS, ..)")
       ->group("Method");
-  cli.add_flag("--count", options.count, "Print the number of tokens of each record instead of the ids")
+  cli.add_flag(
+         "--count", options.count, "Print the number of tokens of each record instead of the ids")
       ->group("Output");
   return app.run(argc, argv, [&] { run(options); });
 }

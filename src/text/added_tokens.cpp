@@ -11,7 +11,8 @@
 namespace linscan {
 namespace {
 
-// \w of Rust's regex crate at one character: Alphabetic, marks, decimal digits, connectors, the two joiners.
+// \w of Rust's regex crate at one character: Alphabetic, marks, decimal digits, connectors, the two
+// joiners.
 bool is_word_character(std::string_view character) {
   static const Regex word(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d}])", "single_word");
   return word.matches(character);
@@ -24,7 +25,8 @@ bool ends_with_word(std::string_view text) {
 }
 
 bool starts_with_word(std::string_view text) {
-  return !text.empty() && is_word_character(text.substr(0, static_cast<size_t>(code_point_at(text, 0).bytes)));
+  return !text.empty() &&
+         is_word_character(text.substr(0, static_cast<size_t>(code_point_at(text, 0).bytes)));
 }
 
 size_t skip_spaces_before(std::string_view text, size_t at) {
@@ -52,7 +54,8 @@ size_t two_bytes(std::string_view text, size_t at) {
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns)
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens,
+                                     const std::vector<std::string>& patterns)
     : tokens_(std::move(tokens)), nodes_(1) {
   for (size_t i = 0; i < patterns.size(); ++i) {
     if (!patterns[i].empty()) insert(patterns[i], static_cast<int32_t>(i));
@@ -66,7 +69,9 @@ void AddedTokenMatcher::insert(std::string_view pattern, int32_t token) {
     const auto byte = static_cast<unsigned char>(c);
     auto& children = nodes_[at].children;
     const auto place = std::lower_bound(
-        children.begin(), children.end(), byte, [](const auto& child, unsigned char b) { return child.first < b; });
+        children.begin(), children.end(), byte, [](const auto& child, unsigned char b) {
+          return child.first < b;
+        });
     if (place != children.end() && place->first == byte) {
       at = place->second;
       continue;
@@ -90,10 +95,10 @@ AddedTokenMatcher::Match AddedTokenMatcher::longest_at(std::string_view text, si
   const Node* node = &nodes_[0];
   for (size_t end = at; end < text.size();) {
     const auto byte = static_cast<unsigned char>(text[end]);
-    const auto child = std::lower_bound(node->children.begin(),
-                                        node->children.end(),
-                                        byte,
-                                        [](const auto& c, unsigned char b) { return c.first < b; });
+    const auto child = std::lower_bound(
+        node->children.begin(), node->children.end(), byte, [](const auto& c, unsigned char b) {
+          return c.first < b;
+        });
     if (child == node->children.end() || child->first != byte) break;
     node = &nodes_[child->second];
     ++end;
@@ -127,7 +132,8 @@ bool AddedTokenMatcher::split(std::string_view text, Visitor visit) const {
     size_t begin = match.begin;
     size_t end = match.end;
     from = match.end;  // what rstrip takes is still searched, as in HF
-    if (token.single_word && (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end)))) {
+    if (token.single_word &&
+        (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end)))) {
       continue;
     }
     if (token.lstrip) begin = std::max(skip_spaces_before(text, begin), done);

@@ -25,13 +25,14 @@ struct AddedToken {
 // Finds the leftmost, then longest added token, as HF does with Aho-Corasick.
 class AddedTokenMatcher {
  public:
-  // `patterns[i]` is what tokens[i] looks like in the text that will be searched; empty ones are never found.
+  // `patterns[i]` is what tokens[i] looks like in the text that will be searched; empty ones are
+  // never found.
   AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns);
 
   bool empty() const { return tokens_.empty(); }
 
-  // Text between tokens: visit(begin, end, nullptr); a token: visit(begin, end, &token). Empty stretches are left out.
-  // False when the visitor stopped it.
+  // Text between tokens: visit(begin, end, nullptr); a token: visit(begin, end, &token). Empty
+  // stretches are left out. False when the visitor stopped it.
   using Visitor = FunctionRef<bool(size_t begin, size_t end, const AddedToken* token)>;
   bool split(std::string_view text, Visitor visit) const;
 
@@ -53,9 +54,9 @@ class AddedTokenMatcher {
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;
-  std::bitset<65536> first_two_;      // some pattern starts with these two bytes
-  std::array<bool, 256> alone_{};     // some pattern is this one byte
-  int only_first_byte_ = -1;          // the first byte that all patterns share, if they do
+  std::bitset<65536> first_two_;   // some pattern starts with these two bytes
+  std::array<bool, 256> alone_{};  // some pattern is this one byte
+  int only_first_byte_ = -1;       // the first byte that all patterns share, if they do
 };
 
 }  // namespace linscan

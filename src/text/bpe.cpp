@@ -33,7 +33,9 @@ BpeModel::BpeModel(std::shared_ptr<const Vocabulary> vocabulary,
                    const std::vector<std::pair<std::string, std::string>>& merges,
                    BpeOptions options,
                    const std::string& where)
-    : vocabulary_(std::move(vocabulary)), options_(std::move(options)), junctions_(256 * 256 / 64, 0) {
+    : vocabulary_(std::move(vocabulary)),
+      options_(std::move(options)),
+      junctions_(256 * 256 / 64, 0) {
   build_symbols(where);
   add_merges(merges, where);
 }
@@ -50,8 +52,11 @@ void BpeModel::build_symbols(const std::string& where) {
     const char character = static_cast<char>(byte);
     const std::string_view raw = byte_character(static_cast<unsigned char>(byte));
     const std::string_view ascii(&character, 1);
-    single_.push_back(options_.raw_bytes ? vocabulary_->find(raw) : byte < 128 ? vocabulary_->find(ascii) : -1);
-    byte_tokens_.push_back(options_.byte_fallback ? vocabulary_->find(fmt::format("<0x{:02X}>", byte)) : -1);
+    single_.push_back(options_.raw_bytes ? vocabulary_->find(raw)
+                      : byte < 128       ? vocabulary_->find(ascii)
+                                         : -1);
+    byte_tokens_.push_back(
+        options_.byte_fallback ? vocabulary_->find(fmt::format("<0x{:02X}>", byte)) : -1);
   }
   word_mark_id_ = vocabulary_->find(kWordMark);
   if (options_.unk_token) {
@@ -72,7 +77,8 @@ void BpeModel::build_symbols(const std::string& where) {
 
 void BpeModel::add_merges(const std::vector<std::pair<std::string, std::string>>& merges,
                           const std::string& where) {
-  LINSCAN_CHECK(merges.size() < kNoRank, kInput, "{}: {} merges are too many", where, merges.size());
+  LINSCAN_CHECK(
+      merges.size() < kNoRank, kInput, "{}: {} merges are too many", where, merges.size());
   size_t slots = 64;
   while (slots < merges.size() * 2) slots *= 2;
   merges_.resize(slots);
@@ -95,7 +101,8 @@ void BpeModel::add_merges(const std::vector<std::pair<std::string, std::string>>
     const uint64_t pair = pair_of(id_of(left), id_of(right));
     const int32_t result = id_of(left + right);
     uint64_t slot = mix(pair) & merge_mask_;
-    while (merges_[slot].pair != kNoPair && merges_[slot].pair != pair) slot = (slot + 1) & merge_mask_;
+    while (merges_[slot].pair != kNoPair && merges_[slot].pair != pair)
+      slot = (slot + 1) & merge_mask_;
     merges_[slot] = {pair, static_cast<uint32_t>(rank), result};
     results_.push_back(result);
     note_junction(left, right);
@@ -112,7 +119,8 @@ void BpeModel::note_junction(std::string_view left, std::string_view right) {
   }
   const std::string_view last_character =
       left.substr(left.size() - static_cast<size_t>(code_point_before(left, left.size()).bytes));
-  const std::string_view first_character = right.substr(0, static_cast<size_t>(code_point_at(right, 0).bytes));
+  const std::string_view first_character =
+      right.substr(0, static_cast<size_t>(code_point_at(right, 0).bytes));
   if (options_.raw_bytes) {
     const auto a = characters_to_bytes(last_character);
     const auto b = characters_to_bytes(first_character);
@@ -138,7 +146,8 @@ std::pair<int, size_t> BpeModel::junction_index(std::string_view text, size_t at
 
 // End of the longest stretch from `begin` inside which every two neighbours might meet in a token.
 size_t BpeModel::next_cut(std::string_view piece, size_t begin) const {
-  // A character without a token of its own becomes something else (unknown, bytes): never cut beside it.
+  // A character without a token of its own becomes something else (unknown, bytes): never cut
+  // beside it.
   const auto known = [&](int index) {
     return index >= 0 && (index == kWordMarkIndex && !options_.raw_bytes
                               ? word_mark_id_ >= 0
@@ -167,7 +176,9 @@ const BpeModel::Merge& BpeModel::find_merge(int32_t left, int32_t right) const {
   }
 }
 
-void BpeModel::encode(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const {
+void BpeModel::encode(std::string_view piece,
+                      BpeScratch& scratch,
+                      std::vector<int32_t>& out) const {
   if (piece.size() <= WordCache::kMaxBytes) {
     encode_cached(piece, scratch, out);
     return;
@@ -192,7 +203,9 @@ void BpeModel::encode(std::string_view piece, BpeScratch& scratch, std::vector<i
   }
 }
 
-void BpeModel::encode_cached(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const {
+void BpeModel::encode_cached(std::string_view piece,
+                             BpeScratch& scratch,
+                             std::vector<int32_t>& out) const {
   const WordCache::Key key = WordCache::make_key(piece);
   const std::span<const int32_t> cached = scratch.cache.find(key, piece);
   if (!cached.empty()) {
@@ -208,7 +221,9 @@ void BpeModel::encode_cached(std::string_view piece, BpeScratch& scratch, std::v
   scratch.cache.insert(key, piece, std::span(out).subspan(before));
 }
 
-void BpeModel::encode_uncached(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const {
+void BpeModel::encode_uncached(std::string_view piece,
+                               BpeScratch& scratch,
+                               std::vector<int32_t>& out) const {
   LINSCAN_CHECK(piece.size() < std::numeric_limits<uint32_t>::max(),
                 kInput,
                 "a piece of {} bytes without a place to cut it is too long for this tokenizer",
@@ -228,7 +243,8 @@ void BpeModel::initial_symbols(std::string_view piece, std::vector<int32_t>& sym
     for (const char byte : piece) symbols.push_back(single_[static_cast<unsigned char>(byte)]);
     return;
   }
-  // An unknown character waits: the next one may be fused with it. As in HF, byte tokens in between overtake it.
+  // An unknown character waits: the next one may be fused with it. As in HF, byte tokens in between
+  // overtake it.
   bool unknown_waits = false;
   for (size_t at = 0; at < piece.size();) {
     const CodePoint c = code_point_at(piece, at);
@@ -239,7 +255,8 @@ void BpeModel::initial_symbols(std::string_view piece, std::vector<int32_t>& sym
       if (unknown_waits) symbols.push_back(unk_id_);
       unknown_waits = false;
       symbols.push_back(id);
-    } else if (!(options_.byte_fallback && append_byte_tokens(character, symbols)) && unk_id_ >= 0) {
+    } else if (!(options_.byte_fallback && append_byte_tokens(character, symbols)) &&
+               unk_id_ >= 0) {
       if (unknown_waits && !options_.fuse_unk) symbols.push_back(unk_id_);
       unknown_waits = true;
     }
@@ -250,7 +267,8 @@ void BpeModel::initial_symbols(std::string_view piece, std::vector<int32_t>& sym
 // Only when every byte has a token; otherwise nothing is appended.
 bool BpeModel::append_byte_tokens(std::string_view character, std::vector<int32_t>& symbols) const {
   const auto token_of = [&](char byte) { return byte_tokens_[static_cast<unsigned char>(byte)]; };
-  if (!std::all_of(character.begin(), character.end(), [&](char byte) { return token_of(byte) >= 0; })) {
+  if (!std::all_of(
+          character.begin(), character.end(), [&](char byte) { return token_of(byte) >= 0; })) {
     return false;
   }
   for (const char byte : character) symbols.push_back(token_of(byte));
@@ -284,7 +302,9 @@ void BpeModel::merge_long(BpeScratch& scratch) const {
   scratch.next.resize(n);
   scratch.previous.resize(n);
   scratch.heap.clear();
-  const auto entry = [](uint32_t rank, uint32_t at) { return static_cast<uint64_t>(rank) << 32 | at; };
+  const auto entry = [](uint32_t rank, uint32_t at) {
+    return static_cast<uint64_t>(rank) << 32 | at;
+  };
   for (uint32_t i = 0; i < n; ++i) {
     scratch.next[i] = i + 1;
     scratch.previous[i] = i - 1;  // of 0: past the end, as next of the last

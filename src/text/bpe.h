@@ -1,5 +1,5 @@
-// Byte-pair encoding of one piece, with HF's exact rules: the lowest rank first, leftmost on ties; byte fallback and
-// fused unknown tokens as in HF's BPE model.
+// Byte-pair encoding of one piece, with HF's exact rules: the lowest rank first, leftmost on ties;
+// byte fallback and fused unknown tokens as in HF's BPE model.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct BpeOptions {
   bool byte_fallback = false;
   bool fuse_unk = false;
   bool ignore_merges = false;  // a piece that is a token as a whole is taken as it is
-  bool raw_bytes = false;      // pieces are bytes whose characters in GPT-2's alphabet are the symbols
+  bool raw_bytes = false;  // pieces are bytes whose characters in GPT-2's alphabet are the symbols
 };
 
 // What one thread needs while it encodes; reused from call to call.
@@ -35,7 +35,8 @@ struct BpeScratch {
 
 class BpeModel {
  public:
-  // merges: pairs of token strings by rank; of equal pairs the later counts. Errors name `where` and the merge.
+  // merges: pairs of token strings by rank; of equal pairs the later counts. Errors name `where`
+  // and the merge.
   BpeModel(std::shared_ptr<const Vocabulary> vocabulary,
            const std::vector<std::pair<std::string, std::string>>& merges,
            BpeOptions options,
@@ -44,7 +45,8 @@ class BpeModel {
   // True when every byte has its character in `vocabulary`: only then can pieces be raw bytes.
   static bool takes_raw_bytes(const Vocabulary& vocabulary);
 
-  // Appends the ids of `piece` (not empty; valid UTF-8 unless raw_bytes) to `out`. Thread-safe with a scratch per thread.
+  // Appends the ids of `piece` (not empty; valid UTF-8 unless raw_bytes) to `out`. Thread-safe with
+  // a scratch per thread.
   void encode(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
 
  private:
@@ -57,7 +59,8 @@ class BpeModel {
   static constexpr uint32_t kNoRank = ~uint32_t{0};
   static constexpr int kNoSymbol = -1;
 
-  void add_merges(const std::vector<std::pair<std::string, std::string>>& merges, const std::string& where);
+  void add_merges(const std::vector<std::pair<std::string, std::string>>& merges,
+                  const std::string& where);
   void note_junction(std::string_view left, std::string_view right);
   void build_symbols(const std::string& where);
 
@@ -67,7 +70,9 @@ class BpeModel {
   size_t next_cut(std::string_view piece, size_t begin) const;
 
   void encode_cached(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
-  void encode_uncached(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
+  void encode_uncached(std::string_view piece,
+                       BpeScratch& scratch,
+                       std::vector<int32_t>& out) const;
   void initial_symbols(std::string_view piece, std::vector<int32_t>& symbols) const;
   bool append_byte_tokens(std::string_view character, std::vector<int32_t>& symbols) const;
   void merge_short(BpeScratch& scratch) const;
@@ -79,12 +84,13 @@ class BpeModel {
   std::vector<int32_t> results_;  // by rank
   uint64_t merge_mask_ = 0;
   int32_t unk_id_ = -1;
-  int32_t word_mark_id_ = -1;        // of U+2581
-  std::vector<int32_t> single_;      // id by byte (raw bytes) or by ASCII character; -1: none
-  std::vector<int32_t> byte_tokens_; // ids of <0x00> .. <0xFF>; -1: none
-  Vocabulary whole_pieces_;          // raw bytes with ignore_merges: tokens as bytes
-  // Bit left * 256 + right: some merge joins a token that ends in `left` to one that begins with `right`. Where the
-  // bit is unset the two characters never meet in a token, so a piece may be cut there without changing a result.
+  int32_t word_mark_id_ = -1;         // of U+2581
+  std::vector<int32_t> single_;       // id by byte (raw bytes) or by ASCII character; -1: none
+  std::vector<int32_t> byte_tokens_;  // ids of <0x00> .. <0xFF>; -1: none
+  Vocabulary whole_pieces_;           // raw bytes with ignore_merges: tokens as bytes
+  // Bit left * 256 + right: some merge joins a token that ends in `left` to one that begins with
+  // `right`. Where the bit is unset the two characters never meet in a token, so a piece may be cut
+  // there without changing a result.
   std::vector<uint64_t> junctions_;
 };
 

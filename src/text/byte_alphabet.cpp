@@ -34,7 +34,9 @@ const Alphabet& alphabet() {
 
 }  // namespace
 
-std::string_view byte_character(unsigned char byte) { return alphabet().characters[byte]; }
+std::string_view byte_character(unsigned char byte) {
+  return alphabet().characters[byte];
+}
 
 std::string bytes_to_characters(std::string_view bytes) {
   std::string out;

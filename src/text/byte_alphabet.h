@@ -1,4 +1,5 @@
-// GPT-2's byte alphabet: every byte has a printable character (space is U+0120), so that vocabularies are text.
+// GPT-2's byte alphabet: every byte has a printable character (space is U+0120), so that
+// vocabularies are text.
 #pragma once
 
 #include <optional>

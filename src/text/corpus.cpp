@@ -25,7 +25,8 @@ DataFormat data_format(const fs::path& file) {
   if (!packed && name.ends_with(".i32")) return DataFormat::kIds32;
   if (!packed && name.ends_with(".u16")) return DataFormat::kIds16;
   fail_input(
-      "{}: unknown kind of data file; expected .txt, .jsonl or .json (also .gz, .zst), or raw token ids .i32, .u16",
+      "{}: unknown kind of data file; expected .txt, .jsonl or .json (also .gz, .zst), or raw "
+      "token ids .i32, .u16",
       file.string());
 }
 
@@ -33,9 +34,13 @@ void check_data_files(const std::vector<fs::path>& files) {
   for (const fs::path& file : files) {
     data_format(file);
     LINSCAN_CHECK(fs::exists(file), kInput, "{}: no such file", file.string());
-    LINSCAN_CHECK(!fs::is_directory(file), kInput, "{}: is a directory, expected a file", file.string());
     LINSCAN_CHECK(
-        access(file.c_str(), R_OK) == 0, kInput, "{}: cannot be opened: {}", file.string(), std::strerror(errno));
+        !fs::is_directory(file), kInput, "{}: is a directory, expected a file", file.string());
+    LINSCAN_CHECK(access(file.c_str(), R_OK) == 0,
+                  kInput,
+                  "{}: cannot be opened: {}",
+                  file.string(),
+                  std::strerror(errno));
   }
 }
 
@@ -49,14 +54,16 @@ struct CorpusReader::State {
   std::optional<std::string> next_line() {
     while (lines->next(line)) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      const std::string where = fmt::format("{}:{}", files[next_file - 1].string(), lines->line_number());
+      const std::string where =
+          fmt::format("{}:{}", files[next_file - 1].string(), lines->line_number());
       return read_string_field(line, text_field, where);
     }
     return std::nullopt;
   }
 };
 
-CorpusReader::CorpusReader(std::vector<fs::path> files, std::string text_field) : state_(std::make_unique<State>()) {
+CorpusReader::CorpusReader(std::vector<fs::path> files, std::string text_field)
+    : state_(std::make_unique<State>()) {
   check_data_files(files);
   for (const fs::path& file : files) {
     const DataFormat format = data_format(file);
@@ -86,6 +93,8 @@ std::optional<std::string> CorpusReader::next() {
   }
 }
 
-size_t CorpusReader::file_index() const { return state_->next_file - 1; }
+size_t CorpusReader::file_index() const {
+  return state_->next_file - 1;
+}
 
 }  // namespace linscan

@@ -43,7 +43,8 @@ class ReplaceDecoder final : public Decoder {
   std::string content_;
 };
 
-// Runs of <0xNN> become the bytes they stand for when these are valid UTF-8, one U+FFFD a token otherwise.
+// Runs of <0xNN> become the bytes they stand for when these are valid UTF-8, one U+FFFD a token
+// otherwise.
 class ByteFallbackDecoder final : public Decoder {
  public:
   void apply(std::vector<std::string>& tokens) const override {
@@ -97,8 +98,10 @@ class StripDecoder final : public Decoder {
   void apply(std::vector<std::string>& tokens) const override {
     for (std::string& token : tokens) {
       std::string_view rest = token;
-      for (int64_t i = 0; i < start_ && rest.starts_with(content_); ++i) rest.remove_prefix(content_.size());
-      for (int64_t i = 0; i < stop_ && rest.ends_with(content_); ++i) rest.remove_suffix(content_.size());
+      for (int64_t i = 0; i < start_ && rest.starts_with(content_); ++i)
+        rest.remove_prefix(content_.size());
+      for (int64_t i = 0; i < stop_ && rest.ends_with(content_); ++i)
+        rest.remove_suffix(content_.size());
       token = std::string(rest);
     }
   }
@@ -138,7 +141,8 @@ class MetaspaceDecoder final : public Decoder {
 
 class SequenceDecoder final : public Decoder {
  public:
-  explicit SequenceDecoder(std::vector<std::unique_ptr<Decoder>> steps) : steps_(std::move(steps)) {}
+  explicit SequenceDecoder(std::vector<std::unique_ptr<Decoder>> steps)
+      : steps_(std::move(steps)) {}
 
   void apply(std::vector<std::string>& tokens) const override {
     for (const auto& step : steps_) step->apply(tokens);
@@ -150,13 +154,19 @@ class SequenceDecoder final : public Decoder {
 
 std::string one_character(const JsonNode& node) {
   std::string text = node.as_string();
-  LINSCAN_CHECK(count_characters(text) == 1, kInput, "{}: expected one character, got \"{}\"", node.where(), text);
+  LINSCAN_CHECK(count_characters(text) == 1,
+                kInput,
+                "{}: expected one character, got \"{}\"",
+                node.where(),
+                text);
   return text;
 }
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_byte_level_decoder() { return std::make_unique<ByteLevelDecoder>(); }
+std::unique_ptr<Decoder> make_byte_level_decoder() {
+  return std::make_unique<ByteLevelDecoder>();
+}
 
 std::unique_ptr<Decoder> parse_decoder(const JsonNode& node) {
   const std::string type = node.at("type").as_string();
@@ -164,24 +174,28 @@ std::unique_ptr<Decoder> parse_decoder(const JsonNode& node) {
   if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoder>();
   if (type == "Fuse") return std::make_unique<FuseDecoder>();
   if (type == "Replace") {
-    return std::make_unique<ReplaceDecoder>(parse_pattern(node.at("pattern")), node.at("content").as_string());
+    return std::make_unique<ReplaceDecoder>(parse_pattern(node.at("pattern")),
+                                            node.at("content").as_string());
   }
   if (type == "Strip") {
-    return std::make_unique<StripDecoder>(
-        one_character(node.at("content")), node.at("start").as_integer(), node.at("stop").as_integer());
+    return std::make_unique<StripDecoder>(one_character(node.at("content")),
+                                          node.at("start").as_integer(),
+                                          node.at("stop").as_integer());
   }
   if (type == "Metaspace") {
-    const bool prepends =
-        node.string_or("prepend_scheme", "always") != "never" && node.bool_or("add_prefix_space", true);
+    const bool prepends = node.string_or("prepend_scheme", "always") != "never" &&
+                          node.bool_or("add_prefix_space", true);
     return std::make_unique<MetaspaceDecoder>(one_character(node.at("replacement")), prepends);
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Decoder>> steps;
-    for (const JsonNode& step : node.at("decoders").elements()) steps.push_back(parse_decoder(step));
+    for (const JsonNode& step : node.at("decoders").elements())
+      steps.push_back(parse_decoder(step));
     return std::make_unique<SequenceDecoder>(std::move(steps));
   }
   fail_unsupported(
-      "{}: decoder \"{}\" is not supported; supported: ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace, Sequence",
+      "{}: decoder \"{}\" is not supported; supported: ByteLevel, Replace, ByteFallback, Fuse, "
+      "Strip, Metaspace, Sequence",
       node.where(),
       type);
 }

@@ -16,7 +16,8 @@ class Decoder {
   virtual void apply(std::vector<std::string>& tokens) const = 0;
 };
 
-// ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace and Sequence of those; other types are refused by name.
+// ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace and Sequence of those; other types are
+// refused by name.
 std::unique_ptr<Decoder> parse_decoder(const JsonNode& node);
 
 std::unique_ptr<Decoder> make_byte_level_decoder();

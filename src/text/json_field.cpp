@@ -50,7 +50,9 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   bool end_object() override { return leave(); }
   bool end_array() override { return leave(); }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(size_t position,
+                   const std::string&,
+                   const nlohmann::detail::exception& e) override {
     const std::string_view message = e.what();
     const size_t bracket = message.find("] ");
     fail_input("{}: not valid JSON at byte {}: {}",
@@ -66,7 +68,8 @@ class FieldReader final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool enter() {
-    LINSCAN_CHECK(++depth_ <= kMaxDepth, kInput, "{}: nested deeper than {} levels", where_, kMaxDepth);
+    LINSCAN_CHECK(
+        ++depth_ <= kMaxDepth, kInput, "{}: nested deeper than {} levels", where_, kMaxDepth);
     return true;
   }
   bool leave() {
@@ -84,7 +87,9 @@ class FieldReader final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-std::string read_string_field(std::string_view line, std::string_view field, const std::string& where) {
+std::string read_string_field(std::string_view line,
+                              std::string_view field,
+                              const std::string& where) {
   FieldReader reader(field, where);
   Json::sax_parse(line, &reader);
   LINSCAN_CHECK(reader.found(),

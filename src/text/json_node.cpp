@@ -13,7 +13,9 @@ namespace linscan {
 JsonNode::JsonNode(const Json& value, std::string file, std::string path)
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
 
-bool JsonNode::is_null() const { return value_->is_null(); }
+bool JsonNode::is_null() const {
+  return value_->is_null();
+}
 
 void JsonNode::wrong_type(std::string_view expected) const {
   fail_input("{}: expected {}, got {}", where(), expected, value_->type_name());

@@ -1,4 +1,5 @@
-// A value of a JSON file together with where it stands, so that every complaint names file and path.
+// A value of a JSON file together with where it stands, so that every complaint names file and
+// path.
 #pragma once
 
 #include <cstdint>

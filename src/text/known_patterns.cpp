@@ -54,8 +54,9 @@ inline size_t run_end(std::string_view text, size_t at, CharClass char_class) {
   return at;
 }
 
-// End of `\s+(?!\S)|\s+` for the white-space run [begin, end): all of it at the end of the text, otherwise all but
-// its last character, which goes with what follows; a single character stands alone.
+// End of `\s+(?!\S)|\s+` for the white-space run [begin, end): all of it at the end of the text,
+// otherwise all but its last character, which goes with what follows; a single character stands
+// alone.
 size_t white_space_end(std::string_view text, size_t begin, size_t end) {
   if (end == text.size()) return end;
   const size_t last = end - static_cast<size_t>(code_point_before(text, end).bytes);
@@ -69,7 +70,8 @@ size_t match_gpt2(std::string_view text, size_t begin) {
     if (a == 's' || a == 't' || a == 'm' || a == 'd') return begin + 2;
     if (begin + 2 < text.size()) {
       const char b = text[begin + 2];
-      if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')) return begin + 3;
+      if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l'))
+        return begin + 3;
     }
   }
   size_t at = begin;
@@ -81,7 +83,8 @@ size_t match_gpt2(std::string_view text, size_t begin) {
   return white_space_end(text, begin, run_end(text, begin, CharClass::kSpace));
 }
 
-// Length of (?i:'s|'t|'re|'ve|'m|'ll|'d) at `begin`, 0 when it is not there. Caseless, U+017F counts as s.
+// Length of (?i:'s|'t|'re|'ve|'m|'ll|'d) at `begin`, 0 when it is not there. Caseless, U+017F
+// counts as s.
 size_t contraction_length(std::string_view text, size_t begin) {
   if (text[begin] != '\'' || begin + 1 >= text.size()) return 0;
   const auto lower = [&](size_t at) { return static_cast<char>(text[at] | 0x20); };
@@ -125,7 +128,8 @@ size_t match_llama3(std::string_view text, size_t begin) {
     if (next.char_class == CharClass::kLetter) {
       return run_end(text, second + static_cast<size_t>(next.bytes), CharClass::kLetter);
     }
-    if (c.char_class == CharClass::kSpace && (first != ' ' || next.char_class != CharClass::kOther)) {
+    if (c.char_class == CharClass::kSpace &&
+        (first != ' ' || next.char_class != CharClass::kOther)) {
       return white_space_or_lines_end(text, begin);
     }
   } else if (c.char_class == CharClass::kSpace) {

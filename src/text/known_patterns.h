@@ -1,5 +1,5 @@
-// Hand-written matchers of the regular expressions that most checkpoints split text with: the same pieces as the
-// expression gives, several times faster. Tests compare them with PCRE2.
+// Hand-written matchers of the regular expressions that most checkpoints split text with: the same
+// pieces as the expression gives, several times faster. Tests compare them with PCRE2.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,8 @@
 
 namespace linscan {
 
-// End of the piece of `text` that starts at `begin` < text.size(). These expressions match everywhere: pieces leave no gaps.
+// End of the piece of `text` that starts at `begin` < text.size(). These expressions match
+// everywhere: pieces leave no gaps.
 using PieceMatcher = size_t (*)(std::string_view text, size_t begin);
 
 // The expression inside HF's ByteLevel pre-tokenizer (GPT-2).

@@ -17,14 +17,20 @@ constexpr size_t kBufferBytes = size_t{256} << 10;
 
 class PlainSource final : public ByteSource {
  public:
-  explicit PlainSource(const std::filesystem::path& file) : name_(file.string()), file_(std::fopen(name_.c_str(), "rb")) {
-    LINSCAN_CHECK(!std::filesystem::is_directory(file), kInput, "{}: is a directory, expected a file", name_);
+  explicit PlainSource(const std::filesystem::path& file)
+      : name_(file.string()), file_(std::fopen(name_.c_str(), "rb")) {
+    LINSCAN_CHECK(
+        !std::filesystem::is_directory(file), kInput, "{}: is a directory, expected a file", name_);
     LINSCAN_CHECK(file_, kInput, "{}: cannot be opened: {}", name_, std::strerror(errno));
   }
 
   size_t read(char* buffer, size_t capacity) override {
     const size_t count = std::fread(buffer, 1, capacity, file_.get());
-    LINSCAN_CHECK(count > 0 || std::ferror(file_.get()) == 0, kInput, "{}: reading failed: {}", name_, std::strerror(errno));
+    LINSCAN_CHECK(count > 0 || std::ferror(file_.get()) == 0,
+                  kInput,
+                  "{}: reading failed: {}",
+                  name_,
+                  std::strerror(errno));
     return count;
   }
 
@@ -86,7 +92,10 @@ class GzipSource final : public ByteSource {
 class ZstdSource final : public ByteSource {
  public:
   explicit ZstdSource(const std::filesystem::path& file)
-      : name_(file.string()), packed_(file), input_(kBufferBytes, '\0'), stream_(ZSTD_createDStream()) {
+      : name_(file.string()),
+        packed_(file),
+        input_(kBufferBytes, '\0'),
+        stream_(ZSTD_createDStream()) {
     if (!stream_) throw std::bad_alloc();
     // A frame may ask for a window of any size: 128 MiB is what the zstd tool itself allows.
     ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, 27);
@@ -100,7 +109,11 @@ class ZstdSource final : public ByteSource {
         return 0;
       }
       const size_t result = ZSTD_decompressStream(stream_.get(), &out, &in_);
-      LINSCAN_CHECK(ZSTD_isError(result) == 0, kInput, "{}: corrupt zstd data: {}", name_, ZSTD_getErrorName(result));
+      LINSCAN_CHECK(ZSTD_isError(result) == 0,
+                    kInput,
+                    "{}: corrupt zstd data: {}",
+                    name_,
+                    ZSTD_getErrorName(result));
       frame_ended_ = result == 0;
     }
     return out.pos;
@@ -150,9 +163,15 @@ bool LineReader::next(std::string& line) {
     any = true;
     const char* begin = buffer_.data() + at_;
     const void* end = std::memchr(begin, '\n', filled_ - at_);
-    const size_t count = end != nullptr ? static_cast<size_t>(static_cast<const char*>(end) - begin) : filled_ - at_;
+    const size_t count =
+        end != nullptr ? static_cast<size_t>(static_cast<const char*>(end) - begin) : filled_ - at_;
     line.append(begin, count);
-    LINSCAN_CHECK(line.size() <= kMaxLine, kInput, "{}:{}: a line of more than {} bytes", name_, line_number_ + 1, kMaxLine);
+    LINSCAN_CHECK(line.size() <= kMaxLine,
+                  kInput,
+                  "{}:{}: a line of more than {} bytes",
+                  name_,
+                  line_number_ + 1,
+                  kMaxLine);
     at_ += count;
     if (end == nullptr) continue;
     ++at_;

@@ -23,7 +23,8 @@ class LineReader {
  public:
   explicit LineReader(const std::filesystem::path& file);
 
-  // The next line without its line end (\n or \r\n). False at the end. Refuses lines above kMaxLine bytes.
+  // The next line without its line end (\n or \r\n). False at the end. Refuses lines above kMaxLine
+  // bytes.
   bool next(std::string& line);
   int64_t line_number() const { return line_number_; }  // of the last line, from 1
 

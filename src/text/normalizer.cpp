@@ -26,7 +26,8 @@ class UnicodeNormalizer final : public Normalizer {
 
   void apply(std::string& text) const override {
     const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-    const size_t ascii = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_ascii) - text.begin());
+    const size_t ascii =
+        static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_ascii) - text.begin());
     if (ascii == text.size()) return;
     // The last ASCII character may be the base of the first mark: it is kept back.
     size_t begin = ascii == 0 ? 0 : ascii - 1;
@@ -111,10 +112,14 @@ char32_t lower_case(char32_t c) {
     case 0xA7CE:
     case 0xA7D2:
     case 0xA7D4:
-    case 0xA7DA: return c + 1;
-    case 0xA7CB: return 0x264;
-    case 0xA7DC: return 0x19B;
-    default: break;
+    case 0xA7DA:
+      return c + 1;
+    case 0xA7CB:
+      return 0x264;
+    case 0xA7DC:
+      return 0x19B;
+    default:
+      break;
   }
   if (c >= 0x10D50 && c <= 0x10D65) return c + 0x20;
   if (c >= 0x16EA0 && c <= 0x16EB8) return c + 0x1B;
@@ -166,7 +171,8 @@ class StripNormalizer final : public Normalizer {
 
 class SequenceNormalizer final : public Normalizer {
  public:
-  explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps) : steps_(std::move(steps)) {}
+  explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps)
+      : steps_(std::move(steps)) {}
 
   void apply(std::string& text) const override {
     for (const auto& step : steps_) step->apply(text);
@@ -191,18 +197,22 @@ std::unique_ptr<Normalizer> parse_normalizer(const JsonNode& node) {
   if (type == "Lowercase") return std::make_unique<LowercaseNormalizer>();
   if (type == "Prepend") return std::make_unique<PrependNormalizer>(node.at("prepend").as_string());
   if (type == "Replace") {
-    return std::make_unique<ReplaceNormalizer>(parse_pattern(node.at("pattern")), node.at("content").as_string());
+    return std::make_unique<ReplaceNormalizer>(parse_pattern(node.at("pattern")),
+                                               node.at("content").as_string());
   }
   if (type == "Strip") {
-    return std::make_unique<StripNormalizer>(node.at("strip_left").as_bool(), node.at("strip_right").as_bool());
+    return std::make_unique<StripNormalizer>(node.at("strip_left").as_bool(),
+                                             node.at("strip_right").as_bool());
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Normalizer>> steps;
-    for (const JsonNode& step : node.at("normalizers").elements()) steps.push_back(parse_normalizer(step));
+    for (const JsonNode& step : node.at("normalizers").elements())
+      steps.push_back(parse_normalizer(step));
     return std::make_unique<SequenceNormalizer>(std::move(steps));
   }
   fail_unsupported(
-      "{}: normalizer \"{}\" is not supported; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Sequence",
+      "{}: normalizer \"{}\" is not supported; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, "
+      "Lowercase, Strip, Sequence",
       node.where(),
       type);
 }

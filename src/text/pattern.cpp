@@ -89,10 +89,12 @@ class CharacterPattern final : public Pattern {
   bool (*test_)(char32_t);
 };
 
-// Joins stretches into pieces. Holds one piece back until it is known whether the next stretch joins it.
+// Joins stretches into pieces. Holds one piece back until it is known whether the next stretch
+// joins it.
 class PieceJoiner {
  public:
-  PieceJoiner(SplitBehavior behavior, FunctionRef<bool(size_t, size_t)> emit) : behavior_(behavior), emit_(emit) {}
+  PieceJoiner(SplitBehavior behavior, FunctionRef<bool(size_t, size_t)> emit)
+      : behavior_(behavior), emit_(emit) {}
 
   bool add(size_t begin, size_t end, bool is_match) {
     if (joins(is_match)) {
@@ -117,11 +119,15 @@ class PieceJoiner {
   bool joins(bool is_match) const {
     if (!held_) return false;
     switch (behavior_) {
-      case SplitBehavior::kMergedWithPrevious: return is_match && !previous_match_;
-      case SplitBehavior::kMergedWithNext: return !is_match && previous_match_;
-      case SplitBehavior::kContiguous: return is_match == previous_match_;
+      case SplitBehavior::kMergedWithPrevious:
+        return is_match && !previous_match_;
+      case SplitBehavior::kMergedWithNext:
+        return !is_match && previous_match_;
+      case SplitBehavior::kContiguous:
+        return is_match == previous_match_;
       case SplitBehavior::kRemoved:
-      case SplitBehavior::kIsolated: return false;
+      case SplitBehavior::kIsolated:
+        return false;
     }
     return false;
   }
@@ -140,7 +146,8 @@ std::unique_ptr<Pattern> make_string_pattern(std::string text) {
   return std::make_unique<StringPattern>(std::move(text));
 }
 
-std::unique_ptr<Pattern> make_regex_pattern(const std::string& expression, const std::string& where) {
+std::unique_ptr<Pattern> make_regex_pattern(const std::string& expression,
+                                            const std::string& where) {
   if (const PieceMatcher match = find_known_pattern(expression)) {
     return std::make_unique<KnownPattern>(match);
   }
@@ -165,7 +172,10 @@ SplitBehavior parse_split_behavior(const JsonNode& node) {
   if (name == "MergedWithNext") return SplitBehavior::kMergedWithNext;
   if (name == "Contiguous") return SplitBehavior::kContiguous;
   fail_input(
-      "{}: expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous, got \"{}\"", node.where(), name);
+      "{}: expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous, got "
+      "\"{}\"",
+      node.where(),
+      name);
 }
 
 bool split_by_pattern(const Pattern& pattern,
@@ -181,11 +191,9 @@ bool split_by_pattern(const Pattern& pattern,
     });
   }
   PieceJoiner joiner(behavior, emit);
-  return pattern.for_each(text,
-                          [&](size_t begin, size_t end, bool is_match) {
-                            return joiner.add(begin, end, is_match != invert);
-                          }) &&
-         joiner.flush();
+  return pattern.for_each(text, [&](size_t begin, size_t end, bool is_match) {
+    return joiner.add(begin, end, is_match != invert);
+  }) && joiner.flush();
 }
 
 }  // namespace linscan

@@ -1,4 +1,5 @@
-// What a Split or Replace component looks for: a fixed string, a regular expression or a kind of character.
+// What a Split or Replace component looks for: a fixed string, a regular expression or a kind of
+// character.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,8 @@ class Pattern {
 
 std::unique_ptr<Pattern> make_string_pattern(std::string text);
 // Uses the hand-written matcher when there is one for this expression, PCRE2 otherwise.
-std::unique_ptr<Pattern> make_regex_pattern(const std::string& expression, const std::string& where);
+std::unique_ptr<Pattern> make_regex_pattern(const std::string& expression,
+                                            const std::string& where);
 // Each character for which `test` holds is one match.
 std::unique_ptr<Pattern> make_character_pattern(bool (*test)(char32_t));
 
@@ -34,8 +36,8 @@ std::unique_ptr<Pattern> parse_pattern(const JsonNode& node);
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 SplitBehavior parse_split_behavior(const JsonNode& node);
 
-// Calls emit(begin, end) for the pieces that `behavior` makes of the stretches; false when emit stopped it.
-// `invert` exchanges matches and gaps.
+// Calls emit(begin, end) for the pieces that `behavior` makes of the stretches; false when emit
+// stopped it. `invert` exchanges matches and gaps.
 bool split_by_pattern(const Pattern& pattern,
                       SplitBehavior behavior,
                       bool invert,

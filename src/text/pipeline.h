@@ -1,4 +1,5 @@
-// The tokenizer.json pipeline: added tokens are cut out, the rest is normalised, cut into pieces and encoded by BPE.
+// The tokenizer.json pipeline: added tokens are cut out, the rest is normalised, cut into pieces
+// and encoded by BPE.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,10 @@ class Pipeline final : public TokenizerBackend {
  public:
   explicit Pipeline(PipelineParts parts);
 
-  void encode(std::string_view text, bool add_special_tokens, size_t enough, std::vector<int32_t>& out) const override;
+  void encode(std::string_view text,
+              bool add_special_tokens,
+              size_t enough,
+              std::vector<int32_t>& out) const override;
   std::string decode(std::span<const int32_t> ids) const override;
   int64_t vocabulary_size() const override;
 

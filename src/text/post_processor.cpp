@@ -19,7 +19,8 @@ std::vector<int32_t> special_ids(const JsonNode& processor, const JsonNode& item
   for (const auto& [key, token] : processor.at("special_tokens").members()) {
     if (key != name) continue;
     std::vector<int32_t> ids;
-    for (const JsonNode& id : token.at("ids").elements()) ids.push_back(static_cast<int32_t>(id.as_integer()));
+    for (const JsonNode& id : token.at("ids").elements())
+      ids.push_back(static_cast<int32_t>(id.as_integer()));
     return ids;
   }
   fail_input("{}: \"{}\" is not among the special_tokens of the template", item.where(), name);
@@ -37,12 +38,21 @@ SpecialTokens parse_template(const JsonNode& node) {
     }
     const JsonNode sequence = item.at("Sequence");
     const std::string name = sequence.at("id").as_string();
-    LINSCAN_CHECK(
-        name == "A", kInput, "{}.id: a template for one text can only hold \"A\", got \"{}\"", sequence.where(), name);
-    LINSCAN_CHECK(!text_seen, kUnsupported, "{}: a template that repeats the text is not supported", sequence.where());
+    LINSCAN_CHECK(name == "A",
+                  kInput,
+                  "{}.id: a template for one text can only hold \"A\", got \"{}\"",
+                  sequence.where(),
+                  name);
+    LINSCAN_CHECK(!text_seen,
+                  kUnsupported,
+                  "{}: a template that repeats the text is not supported",
+                  sequence.where());
     text_seen = true;
   }
-  LINSCAN_CHECK(text_seen, kUnsupported, "{}.single: a template without the text is not supported", node.where());
+  LINSCAN_CHECK(text_seen,
+                kUnsupported,
+                "{}.single: a template without the text is not supported",
+                node.where());
   return tokens;
 }
 
@@ -52,7 +62,10 @@ SpecialTokens parse_sequence(const JsonNode& node) {
   for (const JsonNode& step : node.at("processors").elements()) {
     SpecialTokens added = parse_post_processor(step);
     if (added.before.empty() && added.after.empty()) continue;
-    LINSCAN_CHECK(!adds_tokens, kUnsupported, "{}: two processors that both add tokens are not supported", step.where());
+    LINSCAN_CHECK(!adds_tokens,
+                  kUnsupported,
+                  "{}: two processors that both add tokens are not supported",
+                  step.where());
     adds_tokens = true;
     tokens = std::move(added);
   }
@@ -70,7 +83,8 @@ SpecialTokens parse_post_processor(const JsonNode& node) {
     return {{id_in_pair(node.at("cls"))}, {id_in_pair(node.at("sep"))}};
   }
   fail_unsupported(
-      "{}: post-processor \"{}\" is not supported; supported: TemplateProcessing, RobertaProcessing, BertProcessing, "
+      "{}: post-processor \"{}\" is not supported; supported: TemplateProcessing, "
+      "RobertaProcessing, BertProcessing, "
       "ByteLevel, Sequence",
       node.where(),
       type);

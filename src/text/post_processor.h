@@ -14,8 +14,8 @@ struct SpecialTokens {
   std::vector<int32_t> after;
 };
 
-// TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel (adds nothing) and Sequence of those; other types
-// are refused by name.
+// TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel (adds nothing) and Sequence of
+// those; other types are refused by name.
 SpecialTokens parse_post_processor(const JsonNode& node);
 
 }  // namespace linscan

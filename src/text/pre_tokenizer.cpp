@@ -33,7 +33,8 @@ class SplitStep final : public PreTokenizer {
 
 class ByteLevelStep final : public PreTokenizer {
  public:
-  // pattern: nullptr for use_regex = false. map_bytes: pieces leave as characters of the byte alphabet.
+  // pattern: nullptr for use_regex = false. map_bytes: pieces leave as characters of the byte
+  // alphabet.
   ByteLevelStep(std::unique_ptr<Pattern> pattern, bool add_prefix_space, bool map_bytes)
       : pattern_(std::move(pattern)), add_prefix_space_(add_prefix_space), map_bytes_(map_bytes) {}
 
@@ -86,7 +87,8 @@ class MetaspaceStep final : public PreTokenizer {
     if (!split_) return emit(replaced, at_start);
     return split_by_pattern(
         *pattern_, SplitBehavior::kMergedWithNext, false, replaced, [&](size_t begin, size_t end) {
-          return emit(std::string_view(replaced).substr(begin, end - begin), at_start && begin == 0);
+          return emit(std::string_view(replaced).substr(begin, end - begin),
+                      at_start && begin == 0);
         });
   }
 
@@ -99,7 +101,8 @@ class MetaspaceStep final : public PreTokenizer {
 
 class SequenceStep final : public PreTokenizer {
  public:
-  explicit SequenceStep(std::vector<std::unique_ptr<PreTokenizer>> steps) : steps_(std::move(steps)) {}
+  explicit SequenceStep(std::vector<std::unique_ptr<PreTokenizer>> steps)
+      : steps_(std::move(steps)) {}
 
   bool split(std::string_view text, bool at_start, PieceSink emit) const override {
     return split_from(0, text, at_start, emit);
@@ -140,7 +143,8 @@ std::unique_ptr<PreTokenizer> parse_metaspace(const JsonNode& node) {
   } else if (scheme == "never") {
     prepend = Prepend::kNever;
   } else if (scheme != "always") {
-    fail_input("{}.prepend_scheme: expected always, first or never, got \"{}\"", node.where(), scheme);
+    fail_input(
+        "{}.prepend_scheme: expected always, first or never, got \"{}\"", node.where(), scheme);
   }
   // The older spelling of the same switch.
   if (!node.bool_or("add_prefix_space", true)) prepend = Prepend::kNever;
@@ -154,7 +158,8 @@ std::unique_ptr<PreTokenizer> parse_delimiter(const JsonNode& node) {
                 "{}.delimiter: expected one character, got \"{}\"",
                 node.where(),
                 delimiter);
-  return std::make_unique<SplitStep>(make_string_pattern(delimiter), SplitBehavior::kRemoved, false);
+  return std::make_unique<SplitStep>(
+      make_string_pattern(delimiter), SplitBehavior::kRemoved, false);
 }
 
 std::unique_ptr<PreTokenizer> parse_step(const JsonNode& node) {
@@ -181,17 +186,22 @@ std::unique_ptr<PreTokenizer> parse_step(const JsonNode& node) {
         make_regex_pattern(R"(\w+|[^\w\s]+)", node.where()), SplitBehavior::kRemoved, true);
   }
   if (type == "WhitespaceSplit") {
-    return std::make_unique<SplitStep>(make_character_pattern(is_white_space), SplitBehavior::kRemoved, false);
+    return std::make_unique<SplitStep>(
+        make_character_pattern(is_white_space), SplitBehavior::kRemoved, false);
   }
   fail_unsupported(
-      "{}: pre-tokenizer \"{}\" is not supported; supported: ByteLevel, Metaspace, Split, Digits, Punctuation, "
+      "{}: pre-tokenizer \"{}\" is not supported; supported: ByteLevel, Metaspace, Split, Digits, "
+      "Punctuation, "
       "Whitespace, WhitespaceSplit, CharDelimiterSplit, Sequence",
       node.where(),
       type);
 }
 
 // `last`: nothing follows this step, so the model may take its bytes unmapped.
-std::unique_ptr<PreTokenizer> parse_nested(const JsonNode& node, bool last, bool model_takes_bytes, bool& raw_bytes) {
+std::unique_ptr<PreTokenizer> parse_nested(const JsonNode& node,
+                                           bool last,
+                                           bool model_takes_bytes,
+                                           bool& raw_bytes) {
   const std::string type = node.at("type").as_string();
   if (type == "ByteLevel") {
     const bool raw = last && model_takes_bytes;
@@ -202,7 +212,8 @@ std::unique_ptr<PreTokenizer> parse_nested(const JsonNode& node, bool last, bool
   std::vector<std::unique_ptr<PreTokenizer>> steps;
   const std::vector<JsonNode> nodes = node.at("pretokenizers").elements();
   for (size_t i = 0; i < nodes.size(); ++i) {
-    steps.push_back(parse_nested(nodes[i], last && i + 1 == nodes.size(), model_takes_bytes, raw_bytes));
+    steps.push_back(
+        parse_nested(nodes[i], last && i + 1 == nodes.size(), model_takes_bytes, raw_bytes));
   }
   return std::make_unique<SequenceStep>(std::move(steps));
 }
@@ -215,7 +226,8 @@ ParsedPreTokenizer parse_pre_tokenizer(const JsonNode& node, bool model_takes_by
   return parsed;
 }
 
-std::unique_ptr<PreTokenizer> make_regex_pre_tokenizer(std::string_view expression, bool add_prefix_space) {
+std::unique_ptr<PreTokenizer> make_regex_pre_tokenizer(std::string_view expression,
+                                                       bool add_prefix_space) {
   return std::make_unique<ByteLevelStep>(
       make_regex_pattern(std::string(expression), "ByteLevel"), add_prefix_space, false);
 }

@@ -1,4 +1,5 @@
-// The "pre_tokenizer" of a tokenizer.json: cuts text into the pieces that the model then encodes one by one.
+// The "pre_tokenizer" of a tokenizer.json: cuts text into the pieces that the model then encodes
+// one by one.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 
 namespace linscan {
 
-// Receives a piece; valid during the call only. `at_start`: the piece begins where the original text begins.
-// Return false to stop.
+// Receives a piece; valid during the call only. `at_start`: the piece begins where the original
+// text begins. Return false to stop.
 using PieceSink = FunctionRef<bool(std::string_view piece, bool at_start)>;
 
 class PreTokenizer {
@@ -22,15 +23,19 @@ class PreTokenizer {
 
 struct ParsedPreTokenizer {
   std::unique_ptr<PreTokenizer> pre_tokenizer;
-  // The last step is ByteLevel and its byte-to-character map was left to the model: pieces are raw bytes.
+  // The last step is ByteLevel and its byte-to-character map was left to the model: pieces are raw
+  // bytes.
   bool raw_bytes = false;
 };
 
-// ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit and Sequence of
-// those; other types are refused by name. `model_takes_bytes`: the model can work on the raw bytes of a final ByteLevel step.
+// ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit
+// and Sequence of those; other types are refused by name. `model_takes_bytes`: the model can work
+// on the raw bytes of a final ByteLevel step.
 ParsedPreTokenizer parse_pre_tokenizer(const JsonNode& node, bool model_takes_bytes);
 
-// What `split` does with one regular expression, every match a piece of its own (vocab.json + merges.txt folders).
-std::unique_ptr<PreTokenizer> make_regex_pre_tokenizer(std::string_view expression, bool add_prefix_space);
+// What `split` does with one regular expression, every match a piece of its own (vocab.json +
+// merges.txt folders).
+std::unique_ptr<PreTokenizer> make_regex_pre_tokenizer(std::string_view expression,
+                                                       bool add_prefix_space);
 
 }  // namespace linscan

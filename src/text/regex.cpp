@@ -16,7 +16,8 @@ namespace {
 
 // White_Space without U+180E, which PCRE2's \s still holds.
 constexpr std::string_view kSpaceSet =
-    "\\x{09}-\\x{0d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
+    "\\x{09}-\\x{0d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
+    "\\x{205f}\\x{3000}";
 constexpr std::string_view kHexSet = "0-9a-fA-F";
 
 // "\p{L}" and the ranges of that category that PCRE2's Unicode version does not know yet.
@@ -24,23 +25,26 @@ std::string category_set(std::string_view category) {
   std::string set = fmt::format("\\p{{{}}}", category);
   for (const LaterAssignment& row : later_assignments()) {
     if (std::string_view(row.category).starts_with(category)) {
-      set += fmt::format(
-          "\\x{{{:x}}}-\\x{{{:x}}}", static_cast<uint32_t>(row.first), static_cast<uint32_t>(row.last));
+      set += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}",
+                         static_cast<uint32_t>(row.first),
+                         static_cast<uint32_t>(row.last));
     }
   }
   return set;
 }
 
-// Oniguruma's \w: Alphabetic, marks, decimal digits, connectors, and six superscripts and fractions of Latin-1.
+// Oniguruma's \w: Alphabetic, marks, decimal digits, connectors, and six superscripts and fractions
+// of Latin-1.
 std::string word_set() {
-  return "\\p{Alphabetic}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}" + category_set("L") + category_set("M") +
-         category_set("Nd") + category_set("Pc");
+  return "\\p{Alphabetic}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}" + category_set("L") +
+         category_set("M") + category_set("Nd") + category_set("Pc");
 }
 
 // One pass over the pattern; `in_class_` says whether we stand between [ and ].
 class Translator {
  public:
-  Translator(std::string_view pattern, const std::string& where) : pattern_(pattern), where_(where) {}
+  Translator(std::string_view pattern, const std::string& where)
+      : pattern_(pattern), where_(where) {}
 
   std::string run() {
     while (at_ < pattern_.size()) {
@@ -60,7 +64,10 @@ class Translator {
   bool next_is(std::string_view text) const { return pattern_.substr(at_).starts_with(text); }
 
   [[noreturn]] void refuse(std::string_view what) const {
-    fail_unsupported("{}: the regular expression \"{}\" uses {}, which is not supported", where_, pattern_, what);
+    fail_unsupported("{}: the regular expression \"{}\" uses {}, which is not supported",
+                     where_,
+                     pattern_,
+                     what);
   }
 
   void copy(size_t count) {
@@ -116,21 +123,33 @@ class Translator {
     const bool negated = std::isupper(static_cast<unsigned char>(letter)) != 0;
     switch (letter) {
       case 's':
-      case 'S': put_short(kSpaceSet, negated); return;
+      case 'S':
+        put_short(kSpaceSet, negated);
+        return;
       case 'w':
-      case 'W': put_short(word_set(), negated); return;
+      case 'W':
+        put_short(word_set(), negated);
+        return;
       case 'd':
-      case 'D': put_short(category_set("Nd"), negated); return;
+      case 'D':
+        put_short(category_set("Nd"), negated);
+        return;
       case 'h':
-      case 'H': put_short(kHexSet, negated); return;
+      case 'H':
+        put_short(kHexSet, negated);
+        return;
       case 'p':
-      case 'P': property(negated); return;
-      default: copy(2);
+      case 'P':
+        property(negated);
+        return;
+      default:
+        copy(2);
     }
   }
 
   void put_short(std::string_view set, bool negated) {
-    // [^\S..] is common; PCRE2's own \S differs only in U+180E, which a second set cannot take back.
+    // [^\S..] is common; PCRE2's own \S differs only in U+180E, which a second set cannot take
+    // back.
     put_set(set, negated);
     at_ += 2;
   }
@@ -172,14 +191,16 @@ std::string pcre2_message(int code) {
 class MatchState {
  public:
   explicit MatchState(const pcre2_code* code)
-      : data_(pcre2_match_data_create_from_pattern(code, nullptr)), context_(pcre2_match_context_create(nullptr)) {
+      : data_(pcre2_match_data_create_from_pattern(code, nullptr)),
+        context_(pcre2_match_context_create(nullptr)) {
     if (!data_ || !context_) throw std::bad_alloc();
   }
 
   pcre2_match_data* data() const { return data_.get(); }
   pcre2_match_context* context() const { return context_.get(); }
 
-  // A larger stack than the 32 KiB that compiled code gets by default; only asked for when that was too small.
+  // A larger stack than the 32 KiB that compiled code gets by default; only asked for when that was
+  // too small.
   void grow_stack() {
     constexpr size_t kMaxStack = size_t{64} << 20;
     stack_.reset(pcre2_jit_stack_create(size_t{64} << 10, kMaxStack, nullptr));
@@ -216,10 +237,15 @@ Regex::Regex(std::string_view pattern, const std::string& where) : where_(where)
                                    &offset,
                                    nullptr);
   if (code == nullptr) {
-    fail_input("{}: the regular expression \"{}\" cannot be compiled: {}", where, pattern, pcre2_message(error));
+    fail_input("{}: the regular expression \"{}\" cannot be compiled: {}",
+               where,
+               pattern,
+               pcre2_message(error));
   }
-  code_ = std::shared_ptr<void>(code, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
-  // Without a just-in-time compiler on this machine pcre2_match interprets: slower, the same matches.
+  code_ =
+      std::shared_ptr<void>(code, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
+  // Without a just-in-time compiler on this machine pcre2_match interprets: slower, the same
+  // matches.
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 }
 
@@ -231,18 +257,23 @@ void Regex::for_each_match(std::string_view text, FunctionRef<bool(size_t, size_
   size_t last_end = std::string_view::npos;  // end of the match before
   while (from <= text.size()) {
     // The text was validated once; a check in every call would be quadratic.
-    const int found =
-        pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, state.data(), state.context());
+    const int found = pcre2_match(
+        code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, state.data(), state.context());
     if (found == PCRE2_ERROR_NOMATCH) return;
     if (found == PCRE2_ERROR_JIT_STACKLIMIT && !state.has_stack()) {
       state.grow_stack();
       continue;
     }
-    LINSCAN_CHECK(found >= 0, kInput, "{}: the regular expression gave up on this text: {}", where_, pcre2_message(found));
+    LINSCAN_CHECK(found >= 0,
+                  kInput,
+                  "{}: the regular expression gave up on this text: {}",
+                  where_,
+                  pcre2_message(found));
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(state.data());
     const size_t begin = ends[0];
     const size_t end = ends[1];
-    LINSCAN_CHECK(begin <= end, kInput, "{}: the regular expression moves its start behind its end", where_);
+    LINSCAN_CHECK(
+        begin <= end, kInput, "{}: the regular expression moves its start behind its end", where_);
     if (begin == end && begin == last_end) {
       if (end >= text.size()) return;
       from = end + static_cast<size_t>(code_point_at(text, end).bytes);

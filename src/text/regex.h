@@ -1,4 +1,5 @@
-// PCRE2, compiled once and just-in-time, fed the dialect that HF tokenizers use (Oniguruma's Ruby syntax).
+// PCRE2, compiled once and just-in-time, fed the dialect that HF tokenizers use (Oniguruma's Ruby
+// syntax).
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,9 @@
 
 namespace linscan {
 
-// Rewrites what the two dialects read differently: \s \w \d \h and the categories \p{..} become what Oniguruma (Unicode
-// 16) means by them. Refuses, naming `where`, what cannot be carried over: class intersections, nested classes, (?m), {n,m}+.
+// Rewrites what the two dialects read differently: \s \w \d \h and the categories \p{..} become
+// what Oniguruma (Unicode 16) means by them. Refuses, naming `where`, what cannot be carried over:
+// class intersections, nested classes, (?m), {n,m}+.
 std::string translate_regex(std::string_view pattern, const std::string& where);
 
 // Immutable and shareable between threads.
@@ -20,8 +22,8 @@ class Regex {
   // `where` names the origin in errors ("tokenizer.json: $.pre_tokenizer.pattern").
   Regex(std::string_view pattern, const std::string& where);
 
-  // Calls visit(begin, end) for every match, left to right, until it returns false. `text` must be valid UTF-8.
-  // Empty matches are reported, except right behind another match.
+  // Calls visit(begin, end) for every match, left to right, until it returns false. `text` must be
+  // valid UTF-8. Empty matches are reported, except right behind another match.
   void for_each_match(std::string_view text, FunctionRef<bool(size_t, size_t)> visit) const;
 
   // True when the pattern matches somewhere in `text` (valid UTF-8).

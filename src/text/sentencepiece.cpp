@@ -1,4 +1,5 @@
-// tokenizer.model: the sentencepiece library, with the BOS and EOS that HF's Llama tokenizers put around a text.
+// tokenizer.model: the sentencepiece library, with the BOS and EOS that HF's Llama tokenizers put
+// around a text.
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
@@ -19,18 +20,27 @@ class SentencePieceBackend final : public TokenizerBackend {
     const std::string bytes = read_file(file);
     LINSCAN_CHECK(!bytes.empty(), kInput, "{}: is empty", file_);
     const auto status = processor_.LoadFromSerializedProto(bytes);
-    LINSCAN_CHECK(status.ok() && processor_.GetPieceSize() > 0,
-                  kInput,
-                  "{}: not a sentencepiece model ({}); a tokenizer.json beside it would be used instead",
-                  file_,
-                  status.ok() ? "no pieces" : status.message());
+    LINSCAN_CHECK(
+        status.ok() && processor_.GetPieceSize() > 0,
+        kInput,
+        "{}: not a sentencepiece model ({}); a tokenizer.json beside it would be used instead",
+        file_,
+        status.ok() ? "no pieces" : status.message());
     read_config(file.parent_path() / "tokenizer_config.json");
   }
 
-  void encode(std::string_view text, bool add_special_tokens, size_t, std::vector<int32_t>& out) const override {
+  void encode(std::string_view text,
+              bool add_special_tokens,
+              size_t,
+              std::vector<int32_t>& out) const override {
     std::vector<int> ids;
     const auto status = processor_.Encode({text.data(), text.size()}, &ids);
-    LINSCAN_CHECK(status.ok(), kInput, "{}: a text of {} bytes cannot be encoded: {}", file_, text.size(), status.message());
+    LINSCAN_CHECK(status.ok(),
+                  kInput,
+                  "{}: a text of {} bytes cannot be encoded: {}",
+                  file_,
+                  text.size(),
+                  status.message());
     if (add_special_tokens && add_bos_) out.push_back(processor_.bos_id());
     out.insert(out.end(), ids.begin(), ids.end());
     if (add_special_tokens && add_eos_) out.push_back(processor_.eos_id());
@@ -43,14 +53,20 @@ class SentencePieceBackend final : public TokenizerBackend {
     });
     std::string text;
     const auto status = processor_.Decode(known, &text);
-    LINSCAN_CHECK(status.ok(), kInput, "{}: {} ids cannot be decoded: {}", file_, ids.size(), status.message());
+    LINSCAN_CHECK(status.ok(),
+                  kInput,
+                  "{}: {} ids cannot be decoded: {}",
+                  file_,
+                  ids.size(),
+                  status.message());
     return text;
   }
 
   int64_t vocabulary_size() const override { return processor_.GetPieceSize(); }
 
  private:
-  // BOS unless the configuration says otherwise, EOS only when it asks for it: the defaults of HF's LlamaTokenizer.
+  // BOS unless the configuration says otherwise, EOS only when it asks for it: the defaults of HF's
+  // LlamaTokenizer.
   void read_config(const std::filesystem::path& path) {
     bool bos = true;
     if (std::filesystem::exists(path)) {
@@ -58,7 +74,11 @@ class SentencePieceBackend final : public TokenizerBackend {
       const JsonNode config(json, path.string());
       bos = config.bool_or("add_bos_token", true);
       add_eos_ = config.bool_or("add_eos_token", false);
-      LINSCAN_CHECK(!add_eos_ || processor_.eos_id() >= 0, kInput, "{}: add_eos_token is true, but {} has no EOS", path.string(), file_);
+      LINSCAN_CHECK(!add_eos_ || processor_.eos_id() >= 0,
+                    kInput,
+                    "{}: add_eos_token is true, but {} has no EOS",
+                    path.string(),
+                    file_);
     }
     add_bos_ = bos && processor_.bos_id() >= 0;
   }

@@ -20,20 +20,25 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer Tokenizer::load(const fs::path& folder) {
   LINSCAN_CHECK(fs::exists(folder), kInput, "{}: no such file or folder", folder.string());
   if (!fs::is_directory(folder)) {
-    if (folder.extension() == ".json") return Tokenizer(load_tokenizer_json(folder), folder.string());
-    if (folder.extension() == ".model") return Tokenizer(load_sentencepiece(folder), folder.string());
+    if (folder.extension() == ".json")
+      return Tokenizer(load_tokenizer_json(folder), folder.string());
+    if (folder.extension() == ".model")
+      return Tokenizer(load_sentencepiece(folder), folder.string());
     fail_input("{}: expected a folder, a tokenizer.json or a tokenizer.model", folder.string());
   }
   const fs::path json = folder / "tokenizer.json";
   if (fs::exists(json)) return Tokenizer(load_tokenizer_json(json), json.string());
   const fs::path sentencepiece = folder / "tokenizer.model";
-  if (fs::exists(sentencepiece)) return Tokenizer(load_sentencepiece(sentencepiece), sentencepiece.string());
+  if (fs::exists(sentencepiece))
+    return Tokenizer(load_sentencepiece(sentencepiece), sentencepiece.string());
   const fs::path vocabulary = folder / "vocab.json";
   if (fs::exists(vocabulary) && fs::exists(folder / "merges.txt")) {
     return Tokenizer(load_vocabulary_and_merges(folder), vocabulary.string());
   }
-  fail_input("{}: no tokenizer: looked for tokenizer.json, tokenizer.model, and vocab.json with merges.txt",
-             folder.string());
+  fail_input(
+      "{}: no tokenizer: looked for tokenizer.json, tokenizer.model, and vocab.json with "
+      "merges.txt",
+      folder.string());
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
@@ -55,10 +60,16 @@ std::vector<int32_t> Tokenizer::encode_prefix(std::string_view text,
   return ids;
 }
 
-std::string Tokenizer::decode(std::span<const int32_t> ids) const { return backend_->decode(ids); }
+std::string Tokenizer::decode(std::span<const int32_t> ids) const {
+  return backend_->decode(ids);
+}
 
-int64_t Tokenizer::vocabulary_size() const { return backend_->vocabulary_size(); }
+int64_t Tokenizer::vocabulary_size() const {
+  return backend_->vocabulary_size();
+}
 
-const std::string& Tokenizer::source() const { return source_; }
+const std::string& Tokenizer::source() const {
+  return source_;
+}
 
 }  // namespace linscan

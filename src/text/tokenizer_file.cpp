@@ -12,7 +12,8 @@ namespace linscan {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
-constexpr size_t kMaxMembers = 100000;  // of any object but the vocabulary; only hostile files have more
+constexpr size_t kMaxMembers =
+    100000;  // of any object but the vocabulary; only hostile files have more
 
 // "left right" with exactly one space, as HF reads merges.
 std::pair<std::string, std::string> split_merge(std::string_view text, const std::string& where) {
@@ -23,7 +24,8 @@ std::pair<std::string, std::string> split_merge(std::string_view text, const std
   return {std::string(text.substr(0, space)), std::string(text.substr(space + 1))};
 }
 
-// The parse events of nlohmann's SAX interface. `vocabulary_path_` and "$.model.merges" are diverted to tables.
+// The parse events of nlohmann's SAX interface. `vocabulary_path_` and "$.model.merges" are
+// diverted to tables.
 class Reader : public nlohmann::json_sax<Json> {
  public:
   Reader(std::string what, std::string vocabulary_path)
@@ -39,7 +41,8 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(number_unsigned_t value) override {
     if (mode_ != Mode::kVocabulary) return scalar(value);
-    if (value > static_cast<uint64_t>(Vocabulary::kMaxId)) value = static_cast<uint64_t>(Vocabulary::kMaxId) + 1;
+    if (value > static_cast<uint64_t>(Vocabulary::kMaxId))
+      value = static_cast<uint64_t>(Vocabulary::kMaxId) + 1;
     file_.vocabulary.add(key_, static_cast<int64_t>(value), what_);
     return true;
   }
@@ -112,7 +115,8 @@ class Reader : public nlohmann::json_sax<Json> {
     if (mode_ != Mode::kMerges) {
       close();
     } else if (in_pair_) {
-      LINSCAN_CHECK(pair_size_ == 2, kInput, "{}: expected two tokens, got {}", merge_where(), pair_size_);
+      LINSCAN_CHECK(
+          pair_size_ == 2, kInput, "{}: expected two tokens, got {}", merge_where(), pair_size_);
       in_pair_ = false;
     } else {
       mode_ = Mode::kDocument;
@@ -120,7 +124,9 @@ class Reader : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(size_t position,
+                   const std::string&,
+                   const nlohmann::detail::exception& e) override {
     const std::string_view message = e.what();
     const size_t bracket = message.find("] ");
     fail_input("{}: not valid JSON near byte {}: {}",
@@ -138,7 +144,8 @@ class Reader : public nlohmann::json_sax<Json> {
     for (size_t i = 0; i < names_.size(); ++i) {
       if (i > 0) path += names_[i];
     }
-    if (!open_.empty()) path += open_.back()->is_array() ? fmt::format("[{}]", open_.back()->size()) : "." + key_;
+    if (!open_.empty())
+      path += open_.back()->is_array() ? fmt::format("[{}]", open_.back()->size()) : "." + key_;
     return path;
   }
 
@@ -148,15 +155,18 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   void enter() {
-    LINSCAN_CHECK(++depth_ <= kMaxDepth, kInput, "{}: nested deeper than {} levels", what_, kMaxDepth);
+    LINSCAN_CHECK(
+        ++depth_ <= kMaxDepth, kInput, "{}: nested deeper than {} levels", what_, kMaxDepth);
   }
 
   void refuse_in_table(std::string_view got) const {
     if (mode_ == Mode::kVocabulary) {
-      fail_input("{}: {}: token \"{}\": expected an id, got {}", what_, vocabulary_path_, key_, got);
+      fail_input(
+          "{}: {}: token \"{}\": expected an id, got {}", what_, vocabulary_path_, key_, got);
     }
     if (mode_ == Mode::kMerges) {
-      fail_input("{}: expected \"left right\" or [\"left\", \"right\"], got {}", merge_where(), got);
+      fail_input(
+          "{}: expected \"left right\" or [\"left\", \"right\"], got {}", merge_where(), got);
     }
   }
 
@@ -179,13 +189,15 @@ class Reader : public nlohmann::json_sax<Json> {
 
   void open(Json container) {
     if (open_.empty()) {
-      LINSCAN_CHECK(container.is_object(), kInput, "{}: expected a JSON object, got an array", what_);
+      LINSCAN_CHECK(
+          container.is_object(), kInput, "{}: expected a JSON object, got an array", what_);
       file_.rest = std::move(container);
       names_.emplace_back();
       open_.push_back(&file_.rest);
       return;
     }
-    names_.push_back(open_.back()->is_array() ? fmt::format("[{}]", open_.back()->size()) : "." + key_);
+    names_.push_back(open_.back()->is_array() ? fmt::format("[{}]", open_.back()->size())
+                                              : "." + key_);
     open_.push_back(&put(std::move(container)));
   }
 
@@ -222,7 +234,8 @@ Vocabulary parse_vocabulary_file(std::string_view text, const std::string& what)
   return std::move(file.vocabulary);
 }
 
-std::vector<std::pair<std::string, std::string>> parse_merges_file(std::string_view text, const std::string& what) {
+std::vector<std::pair<std::string, std::string>> parse_merges_file(std::string_view text,
+                                                                   const std::string& what) {
   LINSCAN_CHECK(count_invalid_utf8(text) == 0, kInput, "{}: not valid UTF-8", what);
   std::vector<std::pair<std::string, std::string>> merges;
   size_t line_number = 0;

@@ -1,5 +1,5 @@
-// Reads a tokenizer.json: the vocabulary and the merges straight into their tables (they hold hundreds of thousands of
-// entries), everything else as JSON for the components.
+// Reads a tokenizer.json: the vocabulary and the merges straight into their tables (they hold
+// hundreds of thousands of entries), everything else as JSON for the components.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,15 @@ struct TokenizerFile {
   bool has_merges = false;
 };
 
-// `what` names the source in errors. Refuses invalid JSON and UTF-8, deep nesting, repeated keys, wrong types.
+// `what` names the source in errors. Refuses invalid JSON and UTF-8, deep nesting, repeated keys,
+// wrong types.
 TokenizerFile parse_tokenizer_file(std::string_view text, const std::string& what);
 
 // A vocab.json: one object of token to id.
 Vocabulary parse_vocabulary_file(std::string_view text, const std::string& what);
 
 // A merges.txt: one "left right" a line, an optional first line "#version: ..".
-std::vector<std::pair<std::string, std::string>> parse_merges_file(std::string_view text, const std::string& what);
+std::vector<std::pair<std::string, std::string>> parse_merges_file(std::string_view text,
+                                                                   const std::string& what);
 
 }  // namespace linscan

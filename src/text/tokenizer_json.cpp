@@ -59,8 +59,9 @@ AddedToken parse_added_token(const JsonNode& node) {
   return token;
 }
 
-// HF gives ids itself: that of the vocabulary where it has the token, else the next free one. The id in the file is
-// only a claim; where it differs the file is not what its author thinks it is.
+// HF gives ids itself: that of the vocabulary where it has the token, else the next free one. The
+// id in the file is only a claim. Following HF keeps the ids that such a checkpoint was used with;
+// a warning says that they differ.
 std::vector<AddedToken> parse_added_tokens(const JsonNode& root, const Vocabulary& vocabulary) {
   std::vector<AddedToken> tokens;
   std::set<std::string> seen;
@@ -70,24 +71,40 @@ std::vector<AddedToken> parse_added_tokens(const JsonNode& root, const Vocabular
   for (const JsonNode& node : list->elements()) {
     AddedToken token = parse_added_token(node);
     if (token.content.empty()) continue;
-    LINSCAN_CHECK(
-        seen.insert(token.content).second, kInput, "{}: added token \"{}\" appears twice", node.where(), token.content);
+    LINSCAN_CHECK(seen.insert(token.content).second,
+                  kInput,
+                  "{}: added token \"{}\" appears twice",
+                  node.where(),
+                  token.content);
     const int32_t known = vocabulary.find(token.content);
     const int64_t id = known >= 0 ? known : next_id;
-    LINSCAN_CHECK(id == token.id,
-                  kInput,
-                  "{}: added token \"{}\" has id {}, but its place in the vocabulary is {}",
-                  node.where(),
-                  token.content,
-                  token.id,
-                  id);
+    LINSCAN_CHECK(
+        known >= 0 || !vocabulary.contains_id(static_cast<int32_t>(id)),
+        kInput,
+        "{}: added token \"{}\" would get id {}, which \"{}\" has: the vocabulary has holes",
+        node.where(),
+        token.content,
+        id,
+        vocabulary.token(static_cast<int32_t>(id)));
+    if (id != token.id) {
+      log::warn(
+          "{}: added token \"{}\" has id {} in the file, but its place is {}, which is used, as HF "
+          "does",
+          node.where(),
+          token.content,
+          token.id,
+          id);
+      token.id = static_cast<int32_t>(id);
+    }
     next_id = std::max(next_id, id + 1);
     tokens.push_back(std::move(token));
   }
   return tokens;
 }
 
-void check_special_ids(const SpecialTokens& special, const Pipeline& pipeline, const std::string& where) {
+void check_special_ids(const SpecialTokens& special,
+                       const Pipeline& pipeline,
+                       const std::string& where) {
   for (const auto* ids : {&special.before, &special.after}) {
     for (const int32_t id : *ids) {
       LINSCAN_CHECK(id < pipeline.vocabulary_size(),
@@ -108,7 +125,10 @@ std::unique_ptr<TokenizerBackend> load_tokenizer_json(const std::filesystem::pat
   const JsonNode root(content.rest, name);
   const JsonNode model(root.at("model"));
   refuse_unsupported_model(model, content.has_merges);
-  LINSCAN_CHECK(content.has_vocabulary, kInput, "{}.vocab: missing, or not an object of token to id", model.where());
+  LINSCAN_CHECK(content.has_vocabulary,
+                kInput,
+                "{}.vocab: missing, or not an object of token to id",
+                model.where());
   LINSCAN_CHECK(content.has_merges, kInput, "{}.merges: missing, or not an array", model.where());
 
   PipelineParts parts;
@@ -123,9 +143,11 @@ std::unique_ptr<TokenizerBackend> load_tokenizer_json(const std::filesystem::pat
     options.raw_bytes = parsed.raw_bytes;
   }
   if (const auto node = root.find("decoder")) parts.decoder = parse_decoder(*node);
-  if (const auto node = root.find("post_processor")) parts.special_tokens = parse_post_processor(*node);
+  if (const auto node = root.find("post_processor"))
+    parts.special_tokens = parse_post_processor(*node);
   parts.added_tokens = parse_added_tokens(root, *vocabulary);
-  parts.model = std::make_unique<BpeModel>(vocabulary, content.merges, std::move(options), model.where());
+  parts.model =
+      std::make_unique<BpeModel>(vocabulary, content.merges, std::move(options), model.where());
   const SpecialTokens special = parts.special_tokens;
   auto pipeline = std::make_unique<Pipeline>(std::move(parts));
   check_special_ids(special, *pipeline, name);

@@ -6,7 +6,8 @@
 namespace linscan {
 namespace {
 
-// Length of the well-formed sequence at text[at], or minus the length of the ill-formed maximal subpart.
+// Length of the well-formed sequence at text[at], or minus the length of the ill-formed maximal
+// subpart.
 int sequence_length(std::string_view text, size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   if (lead < 0x80) return 1;

@@ -14,7 +14,8 @@ struct CodePoint {
   int bytes;  // 1..4
 };
 
-// The code point that starts at text[at]. Precondition: valid UTF-8, `at` on a character boundary and < size.
+// The code point that starts at text[at]. Precondition: valid UTF-8, `at` on a character boundary
+// and < size.
 inline CodePoint code_point_at(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
   const char32_t lead = byte(0);
@@ -28,7 +29,8 @@ inline CodePoint code_point_at(std::string_view text, size_t at) {
           4};
 }
 
-// The code point that ends just before text[end]. Precondition: valid UTF-8, `end` on a boundary and > 0.
+// The code point that ends just before text[end]. Precondition: valid UTF-8, `end` on a boundary
+// and > 0.
 inline CodePoint code_point_before(std::string_view text, size_t end) {
   size_t at = end - 1;
   while ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;

@@ -9,8 +9,9 @@ namespace linscan {
 
 size_t Vocabulary::slot_of(std::string_view token) const {
   const size_t mask = slots_.size() - 1;
-  size_t slot = std::hash<std::string_view>{}(token) & mask;
-  while (slots_[slot] != 0 && text_of(entries_[slots_[slot] - 1]) != token) slot = (slot + 1) & mask;
+  size_t slot = std::hash<std::string_view>{}(token)&mask;
+  while (slots_[slot] != 0 && text_of(entries_[slots_[slot] - 1]) != token)
+    slot = (slot + 1) & mask;
   return slot;
 }
 
@@ -35,7 +36,8 @@ void Vocabulary::add(std::string_view token, int64_t id, const std::string& wher
                 where);
   if ((entries_.size() + 1) * 2 > slots_.size()) grow();
   const size_t slot = slot_of(token);
-  LINSCAN_CHECK(slots_[slot] == 0, kInput, "{}: token \"{}\" appears twice in the vocabulary", where, token);
+  LINSCAN_CHECK(
+      slots_[slot] == 0, kInput, "{}: token \"{}\" appears twice in the vocabulary", where, token);
   entries_.push_back({static_cast<uint32_t>(text_.size()),
                       static_cast<uint32_t>(token.size()),
                       static_cast<int32_t>(id)});
@@ -57,7 +59,8 @@ bool Vocabulary::contains_id(int32_t id) const {
 }
 
 std::string_view Vocabulary::token(int32_t id) const {
-  return contains_id(id) ? text_of(entries_[by_id_[static_cast<size_t>(id)] - 1]) : std::string_view();
+  return contains_id(id) ? text_of(entries_[by_id_[static_cast<size_t>(id)] - 1])
+                         : std::string_view();
 }
 
 }  // namespace linscan

@@ -50,13 +50,17 @@ bool digits_stand_alone(const Vocabulary& vocabulary) {
   return alone;
 }
 
-Rules choose_rules(const fs::path& folder, const Vocabulary& vocabulary, const OptionalFile& tokenizer_config) {
+Rules choose_rules(const fs::path& folder,
+                   const Vocabulary& vocabulary,
+                   const OptionalFile& tokenizer_config) {
   if (const auto node = tokenizer_config.find("tokenizer_class")) {
     const std::string name = node->as_string();
     if (name.starts_with("Qwen2Tokenizer")) return Rules::kQwen2;
-    if (name.starts_with("GPT2Tokenizer") || name.starts_with("CodeGenTokenizer")) return Rules::kGpt2;
+    if (name.starts_with("GPT2Tokenizer") || name.starts_with("CodeGenTokenizer"))
+      return Rules::kGpt2;
     fail_unsupported(
-        "{}: \"{}\" with vocab.json and merges.txt is not supported; save the tokenizer as tokenizer.json",
+        "{}: \"{}\" with vocab.json and merges.txt is not supported; save the tokenizer as "
+        "tokenizer.json",
         node->where(),
         name);
   }
@@ -67,7 +71,8 @@ Rules choose_rules(const fs::path& folder, const Vocabulary& vocabulary, const O
   }
   if (!digits_stand_alone(vocabulary)) return Rules::kGpt2;
   log::warn(
-      "{}: nothing here names the tokenizer class; its vocabulary has no token of several digits, so text is cut "
+      "{}: nothing here names the tokenizer class; its vocabulary has no token of several digits, "
+      "so text is cut "
       "as Qwen2 does (a tokenizer_config.json with \"tokenizer_class\" decides)",
       folder.string());
   return Rules::kQwen2;
@@ -85,13 +90,15 @@ class AddedTokenList {
   // From "added_tokens_decoder": {"151644": {"content": "<|im_start|>", "lstrip": false, ..}}.
   void add_decoder(const JsonNode& node) {
     for (const auto& [id, token] : node.members()) {
-      const bool digits = !id.empty() && id.size() <= 9 && id.find_first_not_of("0123456789") == std::string::npos;
+      const bool digits =
+          !id.empty() && id.size() <= 9 && id.find_first_not_of("0123456789") == std::string::npos;
       LINSCAN_CHECK(digits, kInput, "{}: expected an id as key, got \"{}\"", node.where(), id);
       add(token.at("content").as_string(), std::stoll(id), token.where(), &token);
     }
   }
 
-  // From bos_token, eos_token and so on: "<s>" or {"content": "<s>", ..}; the vocabulary has the id.
+  // From bos_token, eos_token and so on: "<s>" or {"content": "<s>", ..}; the vocabulary has the
+  // id.
   void add_named(const JsonNode& node) {
     const bool is_object = node.value().is_object();
     const std::string content = is_object ? node.at("content").as_string() : node.as_string();
@@ -110,9 +117,13 @@ class AddedTokenList {
   std::vector<AddedToken> take() { return std::move(tokens_); }
 
  private:
-  void add(const std::string& content, int64_t id, const std::string& where, const JsonNode* flags = nullptr) {
+  void add(const std::string& content,
+           int64_t id,
+           const std::string& where,
+           const JsonNode* flags = nullptr) {
     if (content.empty()) return;
-    LINSCAN_CHECK(id <= Vocabulary::kMaxId, kInput, "{}: id {} is above {}", where, id, Vocabulary::kMaxId);
+    LINSCAN_CHECK(
+        id <= Vocabulary::kMaxId, kInput, "{}: id {} is above {}", where, id, Vocabulary::kMaxId);
     const std::optional<int32_t> known = find(content);
     LINSCAN_CHECK(!known || *known == id,
                   kInput,
@@ -141,7 +152,13 @@ class AddedTokenList {
 };
 
 void add_special_token_names(const OptionalFile& file, AddedTokenList& list) {
-  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+  for (const char* key : {"bos_token",
+                          "eos_token",
+                          "unk_token",
+                          "sep_token",
+                          "pad_token",
+                          "cls_token",
+                          "mask_token"}) {
     if (const auto node = file.find(key)) list.add_named(*node);
   }
   if (const auto node = file.find("additional_special_tokens")) {
@@ -158,7 +175,8 @@ std::vector<int32_t> configured_id(const OptionalFile& config,
   if (!on || !on->as_bool()) return {};
   const auto node = config.find(token_key);
   LINSCAN_CHECK(node, kInput, "{} is true, but there is no {}", on->where(), token_key);
-  const std::string content = node->value().is_object() ? node->at("content").as_string() : node->as_string();
+  const std::string content =
+      node->value().is_object() ? node->at("content").as_string() : node->as_string();
   const auto id = list.find(content);
   LINSCAN_CHECK(id, kInput, "{}: \"{}\" is not in the vocabulary", node->where(), content);
   return {*id};
@@ -194,18 +212,19 @@ std::unique_ptr<TokenizerBackend> load_vocabulary_and_merges(const fs::path& fol
   PipelineParts parts;
   parts.vocabulary = vocabulary;
   if (rules == Rules::kQwen2) parts.normalizer = make_unicode_normalizer(UnicodeForm::kNfc);
-  parts.pre_tokenizer = make_regex_pre_tokenizer(rules == Rules::kQwen2 ? kQwen2Pattern : kGpt2Pattern,
-                                                 prefix && prefix->as_bool());
+  parts.pre_tokenizer = make_regex_pre_tokenizer(
+      rules == Rules::kQwen2 ? kQwen2Pattern : kGpt2Pattern, prefix && prefix->as_bool());
   parts.decoder = make_byte_level_decoder();
   parts.special_tokens.before = configured_id(config, "add_bos_token", "bos_token", list);
   parts.special_tokens.after = configured_id(config, "add_eos_token", "eos_token", list);
   parts.added_tokens = list.take();
   BpeOptions options;
   options.raw_bytes = true;
-  parts.model = std::make_unique<BpeModel>(vocabulary,
-                                           parse_merges_file(read_file(merges_file), merges_file.string()),
-                                           std::move(options),
-                                           merges_file.string());
+  parts.model =
+      std::make_unique<BpeModel>(vocabulary,
+                                 parse_merges_file(read_file(merges_file), merges_file.string()),
+                                 std::move(options),
+                                 merges_file.string());
   return std::make_unique<Pipeline>(std::move(parts));
 }
 

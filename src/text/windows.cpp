@@ -20,14 +20,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-static_assert(std::endian::native == std::endian::little, "raw ids and the digest are little-endian");
+static_assert(std::endian::native == std::endian::little,
+              "raw ids and the digest are little-endian");
 
 // Collects documents up to a number of tokens.
 class WindowBuilder {
  public:
   WindowBuilder(const std::vector<fs::path>& files, int64_t vocabulary_size, int64_t context)
       : vocabulary_size_(vocabulary_size), context_(context) {
-    LINSCAN_CHECK(context > 0 && context <= INT32_MAX, kUsage, "the window length must be at least 1, got {}", context);
+    LINSCAN_CHECK(context > 0 && context <= INT32_MAX,
+                  kUsage,
+                  "the window length must be at least 1, got {}",
+                  context);
     LINSCAN_CHECK(!files.empty(), kUsage, "no data files were given");
     for (const fs::path& file : files) result_.files.push_back(file.string());
   }
@@ -45,7 +49,8 @@ class WindowBuilder {
     const auto count = static_cast<int64_t>(ids.size());
     result_.ids.insert(result_.ids.end(), ids.begin(), ids.end());
     for (int64_t at = 0; at < count; at += context_) {
-      result_.windows.push_back({start + at, static_cast<int32_t>(std::min(context_, count - at)), document});
+      result_.windows.push_back(
+          {start + at, static_cast<int32_t>(std::min(context_, count - at)), document});
     }
   }
 
@@ -67,7 +72,8 @@ class WindowBuilder {
     for (size_t i = 0; i < ids.size(); ++i) {
       LINSCAN_CHECK(ids[i] >= 0 && ids[i] < vocabulary_size_,
                     kInput,
-                    "{}: token {} has id {}, but the model's vocabulary has {} ids: these ids are not for this model",
+                    "{}: token {} has id {}, but the model's vocabulary has {} ids: these ids are "
+                    "not for this model",
                     file.string(),
                     i,
                     ids[i],
@@ -118,8 +124,9 @@ bool holds_text(const fs::path& file) {
   return format == DataFormat::kText || format == DataFormat::kJsonLines;
 }
 
-// Start of each chunk in characters: all sets of `chunks` stretches that do not overlap are equally likely.
-// Drawing k of n - k (L - 1) positions and spreading them by L - 1 each is a bijection with those sets.
+// Start of each chunk in characters: all sets of `chunks` stretches that do not overlap are equally
+// likely. Drawing k of n - k (L - 1) positions and spreading them by L - 1 each is a bijection with
+// those sets.
 std::vector<int64_t> draw_starts(int64_t total, int64_t chunks, int64_t characters, uint64_t seed) {
   Random random(seed);
   const int64_t positions = total - chunks * (characters - 1);
@@ -140,7 +147,9 @@ std::vector<int64_t> draw_starts(int64_t total, int64_t chunks, int64_t characte
 
 // Byte offset of the character that lies `count` characters behind the one at byte `from`.
 size_t skip_characters(std::string_view text, size_t from, int64_t count) {
-  const auto continues = [&](size_t at) { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  const auto continues = [&](size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
   for (; count > 0; --count) {
     ++from;
     while (continues(from)) ++from;
@@ -154,7 +163,10 @@ TokenWindows read_windows(const std::vector<fs::path>& files,
                           const Tokenizer* tokenizer,
                           int64_t vocabulary_size,
                           const WindowOptions& options) {
-  LINSCAN_CHECK(options.max_tokens > 0, kUsage, "the number of tokens must be at least 1, got {}", options.max_tokens);
+  LINSCAN_CHECK(options.max_tokens > 0,
+                kUsage,
+                "the number of tokens must be at least 1, got {}",
+                options.max_tokens);
   WindowBuilder builder(files, vocabulary_size, options.context);
   check_data_files(files);
   for (const fs::path& file : files) {
@@ -162,12 +174,14 @@ TokenWindows read_windows(const std::vector<fs::path>& files,
     if (wanted == 0) break;
     check_interrupt();
     if (!holds_text(file)) {
-      builder.add_document(read_raw_ids(file, data_format(file) == DataFormat::kIds16 ? 2 : 4, wanted), file);
+      builder.add_document(
+          read_raw_ids(file, data_format(file) == DataFormat::kIds16 ? 2 : 4, wanted), file);
       continue;
     }
     LINSCAN_CHECK(tokenizer != nullptr,
                   kInput,
-                  "{}: text needs the model's tokenizer, and there is none; raw ids (.i32, .u16) work without",
+                  "{}: text needs the model's tokenizer, and there is none; raw ids (.i32, .u16) "
+                  "work without",
                   file.string());
     CorpusReader reader({file}, options.text_field);
     while (builder.tokens() < options.max_tokens) {
@@ -177,7 +191,9 @@ TokenWindows read_windows(const std::vector<fs::path>& files,
       builder.count_invalid(*text);
       const int64_t rest = options.max_tokens - builder.tokens();
       // An empty record would be a document of special tokens only.
-      if (!text->empty()) builder.add_document(tokenizer->encode_prefix(*text, options.add_special_tokens, rest), file);
+      if (!text->empty())
+        builder.add_document(tokenizer->encode_prefix(*text, options.add_special_tokens, rest),
+                             file);
     }
   }
   return builder.finish();
@@ -216,7 +232,8 @@ TokenWindows read_paper_chunks(const std::vector<fs::path>& files,
     at = skip_characters(text, at, start - at_character);
     const size_t end = skip_characters(text, at, options.characters);
     builder.add_document(
-        tokenizer.encode_prefix(std::string_view(text).substr(at, end - at), true, options.context), files.front());
+        tokenizer.encode_prefix(std::string_view(text).substr(at, end - at), true, options.context),
+        files.front());
     at = end;
     at_character = start + options.characters;
   }

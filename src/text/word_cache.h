@@ -1,4 +1,5 @@
-// Pieces already encoded, with their ids. A fixed amount of memory: a newer piece replaces an older one in its slot.
+// Pieces already encoded, with their ids. A fixed amount of memory: a newer piece replaces an older
+// one in its slot.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ class WordCache {
 
   // Where a piece belongs; computed once per piece, for find and insert.
   struct Key {
-    uint64_t low;   // for pieces of at most 16 bytes low, high and the length determine all bytes
+    uint64_t low;  // for pieces of at most 16 bytes low, high and the length determine all bytes
     uint64_t high;
     uint64_t hash;
   };

@@ -24,17 +24,20 @@ DataFormat data_format(const std::filesystem::path& file);
 // Throws unless every file can be opened and has a name that data_format knows.
 void check_data_files(const std::vector<std::filesystem::path>& files);
 
-// The texts of .txt and JSON-lines files, in the order given. Holds one record and a fixed buffer in memory.
+// The texts of .txt and JSON-lines files, in the order given. Holds one record and a fixed buffer
+// in memory.
 class CorpusReader {
  public:
-  // text_field: the member of each JSON line that holds the text. Raw id files are refused: they hold no text.
+  // text_field: the member of each JSON line that holds the text. Raw id files are refused: they
+  // hold no text.
   explicit CorpusReader(std::vector<std::filesystem::path> files, std::string text_field = "text");
   ~CorpusReader();
   CorpusReader(CorpusReader&&) noexcept;
   CorpusReader& operator=(CorpusReader&&) noexcept;
 
-  // The next record, or nothing at the end. Blank lines of JSON-lines files are skipped. The text may hold ill-formed
-  // UTF-8 (.txt). Errors name file and line: unreadable or corrupt file, no JSON object, field missing or no string.
+  // The next record, or nothing at the end. Blank lines of JSON-lines files are skipped. The text
+  // may hold ill-formed UTF-8 (.txt). Errors name file and line: unreadable or corrupt file, no
+  // JSON object, field missing or no string.
   std::optional<std::string> next();
 
   // Index (into the files given) of the file that the last record came from.

@@ -1,4 +1,5 @@
-// Text to token ids and back, exactly as HF `tokenizers` (tokenizer.json) or sentencepiece (tokenizer.model) does it.
+// Text to token ids and back, exactly as HF `tokenizers` (tokenizer.json) or sentencepiece
+// (tokenizer.model) does it.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +17,10 @@ class TokenizerBackend;  // private: src/text/tokenizer_backend.h
 // Move-only. All const members may be called from several threads at once.
 class Tokenizer final {
  public:
-  // Opens the tokenizer of a checkpoint folder (or one of its files): tokenizer.json where there is one, else
-  // tokenizer.model (sentencepiece), else vocab.json with merges.txt (byte-level BPE of GPT-2 or Qwen2).
-  // Truncation and padding settings of the file are not applied. Throws Error (input, unsupported) naming the file
-  // and the JSON path of what cannot be used.
+  // Opens the tokenizer of a checkpoint folder (or one of its files): tokenizer.json where there is
+  // one, else tokenizer.model (sentencepiece), else vocab.json with merges.txt (byte-level BPE of
+  // GPT-2 or Qwen2). Truncation and padding settings of the file are not applied. Throws Error
+  // (input, unsupported) naming the file and the JSON path of what cannot be used.
   static Tokenizer load(const std::filesystem::path& folder);
 
   ~Tokenizer();
@@ -27,12 +28,16 @@ class Tokenizer final {
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
   // Ids of `text`. Ill-formed UTF-8 is replaced by U+FFFD first (see count_invalid_utf8 in utf8.h).
-  // add_special_tokens: with what the file puts around a text (BOS, ...). Special tokens that are spelled out in the
-  // text always become their ids, as in HF; sentencepiece models read them as plain text.
+  // add_special_tokens: with what the file puts around a text (BOS, ...). Special tokens that are
+  // spelled out in the text always become their ids, as in HF; sentencepiece models read them as
+  // plain text.
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const;
 
-  // The first max_tokens (>= 0) ids of encode(text, add_special_tokens), without encoding much more than these.
-  std::vector<int32_t> encode_prefix(std::string_view text, bool add_special_tokens, int64_t max_tokens) const;
+  // The first max_tokens (>= 0) ids of encode(text, add_special_tokens), without encoding much more
+  // than these.
+  std::vector<int32_t> encode_prefix(std::string_view text,
+                                     bool add_special_tokens,
+                                     int64_t max_tokens) const;
 
   // The text of `ids`, special tokens included. Ids without a token are left out, as in HF.
   std::string decode(std::span<const int32_t> ids) const;

@@ -7,8 +7,8 @@
 
 namespace linscan {
 
-// Number of ill-formed sequences in `text` (maximal subparts, Unicode chapter 3): 0 means valid UTF-8.
-// This is also the number of U+FFFD that replace_invalid_utf8 puts in.
+// Number of ill-formed sequences in `text` (maximal subparts, Unicode chapter 3): 0 means valid
+// UTF-8. This is also the number of U+FFFD that replace_invalid_utf8 puts in.
 int64_t count_invalid_utf8(std::string_view text);
 
 // `text` with each ill-formed sequence replaced by U+FFFD.

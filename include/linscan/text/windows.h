@@ -22,24 +22,25 @@ struct TokenWindows {
   std::vector<Window> windows;  // in the order of ids, without gaps
   int64_t documents = 0;
   std::vector<std::string> files;  // as given
-  // SHA-256 over the ids as little-endian int32, followed for every window by offset (int64), length (int32) and
-  // document (int32), little-endian too.
+  // SHA-256 over the ids as little-endian int32, followed for every window by offset (int64),
+  // length (int32) and document (int32), little-endian too.
   std::string sha256;
-  int64_t invalid_utf8 = 0;  // ill-formed UTF-8 sequences that became U+FFFD, in the records that were read
+  int64_t invalid_utf8 =
+      0;  // ill-formed UTF-8 sequences that became U+FFFD, in the records that were read
 };
 
 struct WindowOptions {
-  int64_t max_tokens = 0;  // > 0; reading stops at exactly this many
-  int64_t context = 0;     // > 0; the last window of a document may be shorter
+  int64_t max_tokens = 0;          // > 0; reading stops at exactly this many
+  int64_t context = 0;             // > 0; the last window of a document may be shorter
   bool add_special_tokens = true;  // once per record, as the tokenizer does
   std::string text_field = "text";
 };
 
-// Reads `files` in order until max_tokens are there. Text records (.txt, .jsonl ..) are encoded whole, then cut; one
-// record is one document. Raw ids (.i32, .u16) are used as they are; one file is one document.
-// tokenizer  may be nullptr when all files hold raw ids.
-// vocabulary_size  ids must be below it (the model's; the tokenizer's own may differ).
-// Throws Error (input): unreadable files, id out of range, odd file size, text without a tokenizer, no tokens at all.
+// Reads `files` in order until max_tokens are there. Text records (.txt, .jsonl ..) are encoded
+// whole, then cut; one record is one document. Raw ids (.i32, .u16) are used as they are; one file
+// is one document. tokenizer  may be nullptr when all files hold raw ids. vocabulary_size  ids must
+// be below it (the model's; the tokenizer's own may differ). Throws Error (input): unreadable
+// files, id out of range, odd file size, text without a tokenizer, no tokens at all.
 TokenWindows read_windows(const std::vector<std::filesystem::path>& files,
                           const Tokenizer* tokenizer,
                           int64_t vocabulary_size,
@@ -53,10 +54,11 @@ struct PaperChunkOptions {
   std::string text_field = "text";
 };
 
-// The published protocol: all records of the files joined by line breaks, `chunks` stretches of `characters`
-// characters that do not overlap, drawn uniformly among all such choices with SplitMix64 from `seed`, in text order.
-// Each is encoded on its own with special tokens: one window, one document.
-// Throws Error (input) when the text is too short, naming how many characters are needed.
+// The published protocol: all records of the files joined by line breaks, `chunks` stretches of
+// `characters` characters that do not overlap, drawn uniformly among all such choices with
+// SplitMix64 from `seed`, in text order. Each is encoded on its own with special tokens: one
+// window, one document. Throws Error (input) when the text is too short, naming how many characters
+// are needed.
 TokenWindows read_paper_chunks(const std::vector<std::filesystem::path>& files,
                                const Tokenizer& tokenizer,
                                int64_t vocabulary_size,

@@ -1,4 +1,5 @@
-// Byte-pair encoding: closed cases, and the fast paths (cache, cuts, heap) against a plain search for the lowest rank.
+// Byte-pair encoding: closed cases, and the fast paths (cache, cuts, heap) against a plain search
+// for the lowest rank.
 #include "text/bpe.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,8 @@ using Merges = std::vector<std::pair<std::string, std::string>>;
 
 std::shared_ptr<Vocabulary> make_vocabulary(const std::vector<std::string>& tokens) {
   auto vocabulary = std::make_shared<Vocabulary>();
-  for (size_t i = 0; i < tokens.size(); ++i) vocabulary->add(tokens[i], static_cast<int64_t>(i), "test");
+  for (size_t i = 0; i < tokens.size(); ++i)
+    vocabulary->add(tokens[i], static_cast<int64_t>(i), "test");
   return vocabulary;
 }
 
@@ -84,8 +86,10 @@ TEST(Bpe, IdZero_IsAToken) {
 
 TEST(Bpe, MergeOfUnknownToken_IsRefused) {
   const auto vocabulary = make_vocabulary({"a", "b"});
-  EXPECT_ERROR_WITH(BpeModel(vocabulary, {{"a", "b"}}, {}, "$.model"), "$.model.merges[0]: \"ab\" is not in the vocabulary");
-  EXPECT_ERROR_WITH(BpeModel(vocabulary, {{"a", "x"}}, {}, "$.model"), "\"x\" is not in the vocabulary");
+  EXPECT_ERROR_WITH(BpeModel(vocabulary, {{"a", "b"}}, {}, "$.model"),
+                    "$.model.merges[0]: \"ab\" is not in the vocabulary");
+  EXPECT_ERROR_WITH(BpeModel(vocabulary, {{"a", "x"}}, {}, "$.model"),
+                    "\"x\" is not in the vocabulary");
 }
 
 // The definition: merge the leftmost pair of the lowest rank until none is left.
@@ -120,7 +124,8 @@ TEST(Bpe, RandomMerges_AgreeWithTheDefinition) {
       if (left.size() + right.size() > 9) continue;
       if (std::find(merges.begin(), merges.end(), std::pair(left, right)) != merges.end()) continue;
       merges.emplace_back(left, right);
-      if (std::find(tokens.begin(), tokens.end(), left + right) == tokens.end()) tokens.push_back(left + right);
+      if (std::find(tokens.begin(), tokens.end(), left + right) == tokens.end())
+        tokens.push_back(left + right);
     }
     const auto vocabulary = make_vocabulary(tokens);
     const BpeModel model(vocabulary, merges, {}, "$");
@@ -145,7 +150,8 @@ TEST(Tokenizer, ManyThreads_GiveTheSameIds) {
   std::vector<int> wrong(4, 0);
   for (size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 200; ++i) wrong[t] += tokenizer.encode("abcabcbcabacb", false) != expected;
+      for (int i = 0; i < 200; ++i)
+        wrong[t] += tokenizer.encode("abcabcbcabacb", false) != expected;
     });
   }
   for (std::thread& thread : threads) thread.join();

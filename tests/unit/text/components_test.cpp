@@ -1,4 +1,5 @@
-// Normalizers, pre-tokenizers, post-processors, decoders and added tokens, through whole tokenizer.json files.
+// Normalizers, pre-tokenizers, post-processors, decoders and added tokens, through whole
+// tokenizer.json files.
 #include <gtest/gtest.h>
 
 #include "linscan/text/tokenizer.h"
@@ -36,14 +37,17 @@ TEST(AddedTokens, TouchingText_AreCutFirst) {
 }
 
 TEST(AddedTokens, SingleWord_NotInsideWords) {
-  const Tokenizer tokenizer = load_json(tiny_json(added(R"(, "normalized": false, "single_word": true)")));
+  const Tokenizer tokenizer =
+      load_json(tiny_json(added(R"(, "normalized": false, "single_word": true)")));
   EXPECT_EQ(tokenizer.encode("a<s>", false), (Ids{1}));  // its characters are unknown and dropped
   EXPECT_EQ(tokenizer.encode(" <s>.", false), (Ids{0}));
 }
 
 TEST(AddedTokens, Strip_TakesSpaces) {
-  const std::string spaces = R"(, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated"})";
-  const Tokenizer tokenizer = load_json(tiny_json(added(R"(, "normalized": false, "lstrip": true, "rstrip": true)") + spaces));
+  const std::string spaces =
+      R"(, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated"})";
+  const Tokenizer tokenizer = load_json(
+      tiny_json(added(R"(, "normalized": false, "lstrip": true, "rstrip": true)") + spaces));
   EXPECT_EQ(tokenizer.encode("a  <s>  b", false), (Ids{1, 0, 2}));
 }
 
@@ -54,7 +58,8 @@ TEST(Normalizers, Sequence_AppliesInOrder) {
 }
 
 TEST(Metaspace, OldSpelling_MeansNever) {
-  const std::string metaspace = R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": "c", "add_prefix_space": false})";
+  const std::string metaspace =
+      R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": "c", "add_prefix_space": false})";
   EXPECT_EQ(load_json(tiny_json(metaspace)).encode("ab", false), (Ids{4}));
 }
 
@@ -82,7 +87,8 @@ TEST(Regex, WhiteSpace_HasNoMongolianVowelSeparator) {
 }
 
 TEST(Regex, DialectDifferences_AreRefused) {
-  EXPECT_ERROR_WITH(Regex("(?m).", "f: $.p"), "f: $.p: the regular expression \"(?m).\" uses the option (?m)");
+  EXPECT_ERROR_WITH(Regex("(?m).", "f: $.p"),
+                    "f: $.p: the regular expression \"(?m).\" uses the option (?m)");
   EXPECT_ERROR_WITH(Regex("[a[b]]", "f"), "a class inside a class");
   EXPECT_ERROR_WITH(Regex("[a&&b]", "f"), "an intersection of classes");
   EXPECT_ERROR_WITH(Regex("a{1,3}+", "f"), "a '+' behind a counted repeat");
@@ -94,7 +100,8 @@ TEST(VocabularyAndMerges, Folder_LoadsWithBos) {
   const TemporaryFolder folder;
   std::string vocabulary = R"({"<s>": 300, "ab": 301)";
   for (int byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    const bool printable =
+        (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
     static int next = 0;
     char escaped[16];
     std::snprintf(escaped, sizeof escaped, "\\u%04x", printable ? byte : 256 + next++);
@@ -102,17 +109,21 @@ TEST(VocabularyAndMerges, Folder_LoadsWithBos) {
   }
   folder.write("vocab.json", vocabulary + "}");
   folder.write("merges.txt", "#version: 0.2\na b\n");
-  folder.write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer", "add_bos_token": true, "bos_token": {"content": "<s>"}})");
+  folder.write(
+      "tokenizer_config.json",
+      R"({"tokenizer_class": "GPT2Tokenizer", "add_bos_token": true, "bos_token": {"content": "<s>"}})");
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
   EXPECT_EQ(tokenizer.encode("ab c<s>", true), (Ids{300, 301, 32, 'c', 300}));
   EXPECT_EQ(tokenizer.decode(Ids{301, 32, 'c'}), "ab c");
   folder.write("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer"})");
-  EXPECT_ERROR_WITH(Tokenizer::load(folder.path()), "\"RobertaTokenizer\" with vocab.json and merges.txt is not supported");
+  EXPECT_ERROR_WITH(Tokenizer::load(folder.path()),
+                    "\"RobertaTokenizer\" with vocab.json and merges.txt is not supported");
 }
 
 TEST(Load, EmptyFolder_NamesWhatItLookedFor) {
   const TemporaryFolder folder;
-  EXPECT_ERROR_WITH(Tokenizer::load(folder.path()), "looked for tokenizer.json, tokenizer.model, and vocab.json with merges.txt");
+  EXPECT_ERROR_WITH(Tokenizer::load(folder.path()),
+                    "looked for tokenizer.json, tokenizer.model, and vocab.json with merges.txt");
   EXPECT_ERROR_WITH(Tokenizer::load(folder.path() / "x"), "no such file or folder");
 }
 

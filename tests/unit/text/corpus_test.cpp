@@ -29,14 +29,17 @@ std::string zstd(const std::string& text) {
   return out;
 }
 
-std::vector<std::string> read_all(const std::filesystem::path& file, const std::string& field = "text") {
+std::vector<std::string> read_all(const std::filesystem::path& file,
+                                  const std::string& field = "text") {
   CorpusReader reader({file}, field);
   std::vector<std::string> records;
   while (auto record = reader.next()) records.push_back(*record);
   return records;
 }
 
-const std::string kLines = "{\"text\": \"one\", \"n\": 1}\r\n\n{\"id\": {\"text\": \"inner\"}, \"text\": \"tw\\u00f6\"}\n{\"text\": \"\"}";
+const std::string kLines =
+    "{\"text\": \"one\", \"n\": 1}\r\n\n{\"id\": {\"text\": \"inner\"}, \"text\": "
+    "\"tw\\u00f6\"}\n{\"text\": \"\"}";
 const std::vector<std::string> kRecords{"one", "tw\xC3\xB6", ""};
 
 TEST(Corpus, JsonLines_InEveryPacking) {
@@ -44,33 +47,44 @@ TEST(Corpus, JsonLines_InEveryPacking) {
   EXPECT_EQ(read_all(folder.write("a.jsonl", kLines)), kRecords);
   EXPECT_EQ(read_all(folder.write("a.json", kLines)), kRecords);
   EXPECT_EQ(read_all(folder.write("a.jsonl.gz", gzip(kLines))), kRecords);
-  EXPECT_EQ(read_all(folder.write("a.json.gz", gzip(kLines.substr(0, 10)) + gzip(kLines.substr(10)))), kRecords);
-  EXPECT_EQ(read_all(folder.write("a.jsonl.zst", zstd(kLines.substr(0, 30)) + zstd(kLines.substr(30)))), kRecords);
+  EXPECT_EQ(
+      read_all(folder.write("a.json.gz", gzip(kLines.substr(0, 10)) + gzip(kLines.substr(10)))),
+      kRecords);
+  EXPECT_EQ(
+      read_all(folder.write("a.jsonl.zst", zstd(kLines.substr(0, 30)) + zstd(kLines.substr(30)))),
+      kRecords);
 }
 
 TEST(Corpus, TextFile_IsOneRecord) {
   const TemporaryFolder folder;
-  EXPECT_EQ(read_all(folder.write("a.txt", "one\ntwo\n")), (std::vector<std::string>{"one\ntwo\n"}));
+  EXPECT_EQ(read_all(folder.write("a.txt", "one\ntwo\n")),
+            (std::vector<std::string>{"one\ntwo\n"}));
 }
 
 TEST(Corpus, LongLines_CrossBuffers) {
   const TemporaryFolder folder;
   const std::string text(1000000, 'x');
-  EXPECT_EQ(read_all(folder.write("a.jsonl", "{\"text\": \"" + text + "\"}\n{\"text\": \"end\"}\n")), (std::vector<std::string>{text, "end"}));
+  EXPECT_EQ(
+      read_all(folder.write("a.jsonl", "{\"text\": \"" + text + "\"}\n{\"text\": \"end\"}\n")),
+      (std::vector<std::string>{text, "end"}));
 }
 
 TEST(Corpus, OtherField_IsChosenByName) {
   const TemporaryFolder folder;
-  EXPECT_EQ(read_all(folder.write("a.jsonl", R"({"text": 3, "body": "b"})"), "body"), (std::vector<std::string>{"b"}));
+  EXPECT_EQ(read_all(folder.write("a.jsonl", R"({"text": 3, "body": "b"})"), "body"),
+            (std::vector<std::string>{"b"}));
 }
 
 TEST(Corpus, BrokenLines_NameFileAndLine) {
   const TemporaryFolder folder;
-  const auto read = [&](const std::string& name, const std::string& content) { read_all(folder.write(name, content)); };
+  const auto read = [&](const std::string& name, const std::string& content) {
+    read_all(folder.write(name, content));
+  };
   EXPECT_ERROR_WITH(read("a.jsonl", "{\"text\": \"x\"}\n{\"text\": "), "a.jsonl:2: not valid JSON");
   EXPECT_ERROR_WITH(read("a.jsonl", "[1]\n"), "a.jsonl:1: expected a JSON object");
   EXPECT_ERROR_WITH(read("a.jsonl", "\n\n{\"txt\": \"x\"}\n"), "a.jsonl:3: no field \"text\"");
-  EXPECT_ERROR_WITH(read("a.jsonl", "{\"text\": 5}\n"), "a.jsonl:1: \"text\": expected a string, got a number");
+  EXPECT_ERROR_WITH(read("a.jsonl", "{\"text\": 5}\n"),
+                    "a.jsonl:1: \"text\": expected a string, got a number");
   EXPECT_ERROR_WITH(read("a.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"), "appears twice");
   EXPECT_ERROR_WITH(read("a.jsonl", "{\"text\": \"\xFF\"}\n"), "not valid JSON");
   EXPECT_ERROR_WITH(read("a.jsonl", "{\"x\": " + std::string(10000, '[')), "nested deeper");
@@ -78,9 +92,12 @@ TEST(Corpus, BrokenLines_NameFileAndLine) {
 
 TEST(Corpus, CorruptPacking_IsOneError) {
   const TemporaryFolder folder;
-  const auto read = [&](const std::string& name, const std::string& content) { read_all(folder.write(name, content)); };
+  const auto read = [&](const std::string& name, const std::string& content) {
+    read_all(folder.write(name, content));
+  };
   const std::string packed = gzip(kLines);
-  EXPECT_ERROR_WITH(read("a.jsonl.gz", packed.substr(0, packed.size() - 9)), "the gzip data ends too early");
+  EXPECT_ERROR_WITH(read("a.jsonl.gz", packed.substr(0, packed.size() - 9)),
+                    "the gzip data ends too early");
   EXPECT_ERROR_WITH(read("a.jsonl.gz", "plain text"), "corrupt gzip data");
   EXPECT_ERROR_WITH(read("a.jsonl.gz", ""), "ends too early");
   std::string changed = packed;

@@ -29,15 +29,20 @@ TEST(HostileTokenizer, NotJson_IsRefused) {
 TEST(HostileTokenizer, Model_IsChecked) {
   expect_refused("{}", "$: \"model\" is missing");
   expect_refused(R"({"model": 3})", "$.model: expected an object, got number");
-  expect_refused(R"({"model": {"type": "Unigram", "vocab": []}})", "model type \"Unigram\" is not supported");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": []}})",
+                 "model type \"Unigram\" is not supported");
   expect_refused(R"({"model": {"type": "WordPiece", "vocab": {}}})", "\"WordPiece\"");
   expect_refused(R"({"model": {"type": "BPE", "merges": []}})", "$.model.vocab: missing");
   expect_refused(R"({"model": {"type": "BPE", "vocab": {}}})", "$.model.merges: missing");
-  expect_refused(R"({"model": {"type": "BPE", "vocab": {}, "merges": {}}})", "$.model.merges: missing");
+  expect_refused(R"({"model": {"type": "BPE", "vocab": {}, "merges": {}}})",
+                 "$.model.merges: missing");
   expect_refused(tiny_json("", R"(, "dropout": 0.1)"), "$.model.dropout");
-  expect_refused(tiny_json("", R"(, "end_of_word_suffix": "</w>")"), "$.model.end_of_word_suffix: \"</w>\"");
-  expect_refused(tiny_json("", R"(, "unk_token": "<nowhere>")"), "$.model.unk_token: \"<nowhere>\" is not in the vocabulary");
-  expect_refused(tiny_json("", R"(, "fuse_unk": "yes")"), "$.model.fuse_unk: expected true or false, got string");
+  expect_refused(tiny_json("", R"(, "end_of_word_suffix": "</w>")"),
+                 "$.model.end_of_word_suffix: \"</w>\"");
+  expect_refused(tiny_json("", R"(, "unk_token": "<nowhere>")"),
+                 "$.model.unk_token: \"<nowhere>\" is not in the vocabulary");
+  expect_refused(tiny_json("", R"(, "fuse_unk": "yes")"),
+                 "$.model.fuse_unk: expected true or false, got string");
 }
 
 TEST(HostileTokenizer, Vocabulary_IsChecked) {
@@ -66,32 +71,56 @@ TEST(HostileTokenizer, Merges_AreChecked) {
 }
 
 TEST(HostileTokenizer, UnknownComponents_AreNamedWithTheirPath) {
-  expect_refused(tiny_json(R"(, "normalizer": {"type": "Precompiled"})"), "$.normalizer: normalizer \"Precompiled\" is not supported");
-  expect_refused(tiny_json(R"(, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]})"),
-                 "$.pre_tokenizer.pretokenizers[0]: pre-tokenizer \"BertPreTokenizer\"");
-  expect_refused(tiny_json(R"(, "post_processor": {"type": "X"})"), "$.post_processor: post-processor \"X\"");
-  expect_refused(tiny_json(R"(, "decoder": {"type": "WordPiece"})"), "$.decoder: decoder \"WordPiece\"");
-  expect_refused(tiny_json(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"})"),
-                 "$.pre_tokenizer.pattern.Regex: the regular expression \"(\" cannot be compiled");
-  expect_refused(tiny_json(R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": "ab"})"), "$.pre_tokenizer.replacement: expected one character");
+  expect_refused(tiny_json(R"(, "normalizer": {"type": "Precompiled"})"),
+                 "$.normalizer: normalizer \"Precompiled\" is not supported");
+  expect_refused(
+      tiny_json(
+          R"(, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]})"),
+      "$.pre_tokenizer.pretokenizers[0]: pre-tokenizer \"BertPreTokenizer\"");
+  expect_refused(tiny_json(R"(, "post_processor": {"type": "X"})"),
+                 "$.post_processor: post-processor \"X\"");
+  expect_refused(tiny_json(R"(, "decoder": {"type": "WordPiece"})"),
+                 "$.decoder: decoder \"WordPiece\"");
+  expect_refused(
+      tiny_json(
+          R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"})"),
+      "$.pre_tokenizer.pattern.Regex: the regular expression \"(\" cannot be compiled");
+  expect_refused(tiny_json(R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": "ab"})"),
+                 "$.pre_tokenizer.replacement: expected one character");
 }
 
 TEST(HostileTokenizer, AddedTokens_AreChecked) {
-  expect_refused(tiny_json(R"(, "added_tokens": [{"id": 0}])"), "$.added_tokens[0]: \"content\" is missing");
-  expect_refused(tiny_json(R"(, "added_tokens": [{"id": 4000000000, "content": "x"}])"), "$.added_tokens[0].id: expected a whole number");
-  expect_refused(tiny_json(R"(, "added_tokens": [{"id": 3, "content": "a"}])"), "added token \"a\" has id 3, but its place in the vocabulary is 1");
+  expect_refused(tiny_json(R"(, "added_tokens": [{"id": 0}])"),
+                 "$.added_tokens[0]: \"content\" is missing");
+  expect_refused(tiny_json(R"(, "added_tokens": [{"id": 4000000000, "content": "x"}])"),
+                 "$.added_tokens[0].id: expected a whole number");
+  expect_refused(
+      R"({"added_tokens": [{"id": 3, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0, "b": 2}, "merges": []}})",
+      "added token \"x\" would get id 2, which \"b\" has");
   expect_refused(tiny_json(R"(, "added_tokens": 3)"), "$.added_tokens: expected an array");
+}
+
+// HF ignores the id in the file; so do we, with a warning.
+TEST(HostileTokenizer, AddedTokenWithAnotherId_GetsItsPlace) {
+  const Tokenizer tokenizer = load_json(tiny_json(
+      R"(, "added_tokens": [{"id": 12, "content": "<y>", "special": true}, {"id": 9, "content": "a"}])"));
+  EXPECT_EQ(tokenizer.encode("<y>a", false), (Ids{7, 1}));
+  EXPECT_EQ(tokenizer.vocabulary_size(), 8);
 }
 
 TEST(HostileTokenizer, Template_IsChecked) {
   const auto with = [](const std::string& single, const std::string& special) {
-    return tiny_json(R"(, "post_processor": {"type": "TemplateProcessing", "single": )" + single + R"(, "special_tokens": )" + special + "}");
+    return tiny_json(R"(, "post_processor": {"type": "TemplateProcessing", "single": )" + single +
+                     R"(, "special_tokens": )" + special + "}");
   };
   const std::string text = R"({"Sequence": {"id": "A"}})";
   expect_refused(with("[]", "{}"), "a template without the text");
   expect_refused(with("[" + text + "," + text + "]", "{}"), "repeats the text");
-  expect_refused(with(R"([{"SpecialToken": {"id": "<x>"}}, )" + text + "]", "{}"), "\"<x>\" is not among the special_tokens");
-  expect_refused(with(R"([{"SpecialToken": {"id": "<x>"}}, )" + text + "]", R"({"<x>": {"ids": [99]}})"), "adds id 99");
+  expect_refused(with(R"([{"SpecialToken": {"id": "<x>"}}, )" + text + "]", "{}"),
+                 "\"<x>\" is not among the special_tokens");
+  expect_refused(
+      with(R"([{"SpecialToken": {"id": "<x>"}}, )" + text + "]", R"({"<x>": {"ids": [99]}})"),
+      "adds id 99");
 }
 
 // Every truncation and many random byte changes of a good file: loads, or one Error.
@@ -112,7 +141,8 @@ TEST(HostileTokenizer, DamagedFiles_NeverCrash) {
   Random random(5);
   for (int round = 0; round < 1500; ++round) {
     std::string damaged = good;
-    for (uint64_t n = 1 + random.below(3); n > 0; --n) damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+    for (uint64_t n = 1 + random.below(3); n > 0; --n)
+      damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
     try_load(damaged);
   }
 }

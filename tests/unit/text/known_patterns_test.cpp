@@ -37,9 +37,11 @@ std::vector<std::pair<size_t, size_t>> by_hand(PieceMatcher match, std::string_v
 }
 
 char32_t random_character(Random& random) {
-  constexpr char32_t kInteresting[] = {' ', ' ', ' ', '\n', '\r', '\t', '\'', '\'', 's', 'S', 't', 'r', 'e', 'E', 'v', 'm', 'l', 'L', 'd', 'D',
-                                       '0', '9', '.', '!', 0x17F, 0x85, 0xA0, 0x180E, 0x2003, 0x3000, 0x301, 0xE9, 0x416, 0x4E00, 0x661,
-                                       0xBD, 0x2160, 0x1F600, 0x200D, 0xFFFD, 0x1C89, 0x16D70, 0x212A};
+  constexpr char32_t kInteresting[] = {
+      ' ',    ' ',   ' ',   '\n',   '\r',    '\t',   '\'',   '\'',   's',     'S',   't',
+      'r',    'e',   'E',   'v',    'm',     'l',    'L',    'd',    'D',     '0',   '9',
+      '.',    '!',   0x17F, 0x85,   0xA0,    0x180E, 0x2003, 0x3000, 0x301,   0xE9,  0x416,
+      0x4E00, 0x661, 0xBD,  0x2160, 0x1F600, 0x200D, 0xFFFD, 0x1C89, 0x16D70, 0x212A};
   if (random.below(20) > 0) return kInteresting[random.below(std::size(kInteresting))];
   const auto c = static_cast<char32_t>(random.below(0x110000));
   return c >= 0xD800 && c < 0xE000 ? U'x' : c;
@@ -70,13 +72,18 @@ TEST_P(KnownPattern, EveryCharacter_SplitsAsPcre2Does) {
       append_utf8(text, c);
     }
     if (c % 4096 == 0 || c + 1 == 0x110000) {
-      ASSERT_EQ(by_hand(match, text), by_regex(regex, text)) << "up to " << static_cast<uint32_t>(c);
+      ASSERT_EQ(by_hand(match, text), by_regex(regex, text))
+          << "up to " << static_cast<uint32_t>(c);
       text.clear();
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, KnownPattern, testing::Values(std::string(kGpt2Pattern), std::string(kQwen2Pattern), kLlama3));
+INSTANTIATE_TEST_SUITE_P(All,
+                         KnownPattern,
+                         testing::Values(std::string(kGpt2Pattern),
+                                         std::string(kQwen2Pattern),
+                                         kLlama3));
 
 TEST(KnownPatterns, AnotherExpression_HasNoMatcher) {
   EXPECT_EQ(find_known_pattern(R"(\p{L}+|\s+)"), nullptr);

@@ -45,7 +45,8 @@ inline Tokenizer load_json(std::string_view content) {
   return Tokenizer::load(folder.path());
 }
 
-// The message of the Error that `run` throws; a failed test when it throws none, or one of more than a line.
+// The message of the Error that `run` throws; a failed test when it throws none, or one of more
+// than a line.
 template <typename Run>
 std::string error_of(Run run) {
   try {
@@ -59,16 +60,16 @@ std::string error_of(Run run) {
   return "";
 }
 
-#define EXPECT_ERROR_WITH(statement, part)                                      \
-  do {                                                                          \
+#define EXPECT_ERROR_WITH(statement, part)                                        \
+  do {                                                                            \
     const std::string message_ = ::linscan::error_of([&] { (void)(statement); }); \
-    EXPECT_NE(message_.find(part), std::string::npos) << message_;              \
+    EXPECT_NE(message_.find(part), std::string::npos) << message_;                \
   } while (false)
 
 // A BPE over a, b, c: tokens a b c ab abc bc, merges (a b), (ab c), (b c), and <s>.
 inline std::string tiny_json(std::string_view extra = "", std::string_view model_extra = "") {
-  return std::string(R"({"version": "1.0")") + std::string(extra) +
-         R"(, "model": {"type": "BPE")" + std::string(model_extra) +
+  return std::string(R"({"version": "1.0")") + std::string(extra) + R"(, "model": {"type": "BPE")" +
+         std::string(model_extra) +
          R"(, "vocab": {"<s>": 0, "a": 1, "b": 2, "c": 3, "ab": 4, "abc": 5, "bc": 6}, "merges": ["a b", "ab c", "b c"]}})";
 }
 
