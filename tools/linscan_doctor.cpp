@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <stdlib.h>
 #include <torch/cuda.h>
 #include <unistd.h>
@@ -331,10 +332,8 @@ void run(const Options& options) {
   }
   std::cout.flush();
   if (!json["ok"].get<bool>()) {
-    fail(ErrorKind::kGate,
-         "{} found, see above: {}",
-         json["problems"].size() == 1 ? "one problem" : "several problems",
-         text(json["problems"].front()));
+    const auto problems = json["problems"].get<Problems>();
+    fail(ErrorKind::kGate, "{}", fmt::join(problems, "; also: "));
   }
 }
 

@@ -1,6 +1,8 @@
 """linscan info and linscan doctor as programs: facts, exit codes, what goes to which stream."""
 import json
 import os
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -181,6 +183,21 @@ def test_doctor_table_names_missing_data():
         assert f"{file['name']}: {'found' if file['found'] else 'missing'}" in result.stdout
     if not value["ok"]:
         assert error_line(result, "linscan-doctor")
+
+
+def test_doctor_finds_data_beside_its_own_folder(tmp_path):
+    (tmp_path / "bin").mkdir()
+    program = shutil.copy(harness.program("linscan-doctor"), tmp_path / "bin")
+    missing = json.loads(subprocess.run([program, "--format", "json"], capture_output=True, text=True).stdout)
+    assert missing["data"]["folder"].startswith(str(tmp_path))
+    assert any("bundled" in problem for problem in missing["problems"])
+    for file in missing["data"]["files"]:
+        path = tmp_path / "share" / "linscan" / file["name"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    found = json.loads(subprocess.run([program, "--format", "json"], capture_output=True, text=True).stdout)
+    assert all(file["found"] for file in found["data"]["files"])
+    assert not any("bundled" in problem for problem in found["problems"])
 
 
 def test_doctor_temporary_folder_that_does_not_exist(tmp_path):
