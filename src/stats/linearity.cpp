@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "linscan/stats/whitener.h"
+#include "stats/top_component.h"
 
 namespace linscan {
 namespace {
@@ -52,7 +53,8 @@ Score adjust(const Score& in_sample, int64_t n, int64_t d) {
     return Score::missing(fmt::format("needs more than {} tokens, got {}", d + 1, n));
   }
   const auto rows = static_cast<double>(n);
-  return Score::of(1.0 - (1.0 - *in_sample.value) * (rows - 1) / (rows - static_cast<double>(d) - 1));
+  return Score::of(1.0 -
+                   (1.0 - *in_sample.value) * (rows - 1) / (rows - static_cast<double>(d) - 1));
 }
 
 // Median over features with variance of 1 - error_j / total_j.
@@ -66,41 +68,69 @@ Score median_of_features(const at::Tensor& error, const at::Tensor& total) {
 }
 
 // Share of the target's variance outside its first principal component that the map explains.
-// total (C, C): moments of the target; whitened (., C): P Sxt, so that whitened^T whitened is what the map explains.
+// total (C, C): moments of the target; whitened (., C): P Sxt, so that whitened^T whitened is what
+// the map explains.
 Score score_without_top_pc(const at::Tensor& total, const at::Tensor& whitened, double trace) {
-  const auto [values, vectors] = at::linalg_eigh(total);
-  const at::Tensor top = vectors.select(1, total.size(0) - 1);
-  const double top_variance = values.max().item<double>();
-  const double explained_top = whitened.mv(top).square().sum().item<double>();
+  if (trace <= kNoVariance) {
+    return Score::missing("the target has no variance");
+  }
+  const TopComponent top = top_component(total);
+  const double explained_top = whitened.mv(top.direction).square().sum().item<double>();
   const double explained = whitened.square().sum().item<double>();
-  const double rest = trace - top_variance;
+  const double rest = trace - top.variance;
   if (rest <= trace * 1e-12) {
     return Score::missing("the target has variance in one direction only");
   }
   return Score::of((explained - explained_top) / rest);
 }
 
-struct InSample {
-  Score score;
-  at::Tensor whitened;  // P Sxt
-};
-
 struct HeldOut {
   std::vector<double> error, stream_total, update_total;
 };
 
-// Squared error on `test` of the map fitted on `train`, and the variance of the target about the mean of `train`.
+// What a map of the update is fitted from: the sum of all folds but one. Never the difference of
+// all data and that fold, which would leave rounding noise where only the fold itself has variance.
+PairMoments training_moments(const std::vector<PairMoments>& folds, size_t left_out) {
+  PairMoments sum;
+  bool first = true;
+  for (size_t k = 0; k < folds.size(); ++k) {
+    if (k == left_out) {
+      continue;
+    }
+    if (first) {
+      sum = folds[k].clone();
+      first = false;
+    } else {
+      sum += folds[k];
+    }
+  }
+  return sum;
+}
+
+// The map of the update, (C, C).
+at::Tensor fit_update(const PairMoments& train) {
+  const at::Tensor xx = train.x.centered();
+  const at::Tensor xd =
+      at::addr(train.cross, train.x.sum, train.y.sum, 1, -1.0 / static_cast<double>(train.x.n)) -
+      xx;
+  const Whitener whitener(xx);
+  return whitener.unwhiten(whitener.whiten(xd));
+}
+
+// Squared error on `test` of the map fitted on `train`, and the variance of the target about the
+// mean of `train`.
 void add_held_out(const PairMoments& train, const PairMoments& test, HeldOut& result) {
-  const Centered fit = center(train);
-  const Whitener whitener(fit.xx);
-  const at::Tensor map = whitener.unwhiten(whitener.whiten(fit.xd));  // of the update, (C, C)
+  const at::Tensor map = fit_update(train);
   // Moments of the test rows about the means of the training rows.
   const auto n = static_cast<double>(test.x.n);
   const auto train_n = static_cast<double>(train.x.n);
   const at::Tensor mean_x = train.x.sum / train_n;  // relative to the shift
   const at::Tensor mean_y = train.y.sum / train_n;
-  const auto about = [n](const at::Tensor& raw, const at::Tensor& sum_a, const at::Tensor& mean_a,
-                         const at::Tensor& sum_b, const at::Tensor& mean_b) {
+  const auto about = [n](const at::Tensor& raw,
+                         const at::Tensor& sum_a,
+                         const at::Tensor& mean_a,
+                         const at::Tensor& sum_b,
+                         const at::Tensor& mean_b) {
     at::Tensor moved = at::addr(raw, sum_a, mean_b, 1, -1);
     moved.addr_(mean_a, sum_b - n * mean_b, 1, -1);
     return moved;
@@ -110,8 +140,10 @@ void add_held_out(const PairMoments& train, const PairMoments& test, HeldOut& re
   const at::Tensor xd = xy - xx;
   const at::Tensor mean_d = mean_y - mean_x;
   const at::Tensor sum_d = test.y.sum - test.x.sum;
-  const double dd = (test.update_square - 2 * mean_d * sum_d + n * mean_d.square()).sum().item<double>();
-  const double yy = (test.y.gram.diagonal() - 2 * mean_y * test.y.sum + n * mean_y.square()).sum().item<double>();
+  const double dd =
+      (test.update_square - 2 * mean_d * sum_d + n * mean_d.square()).sum().item<double>();
+  const double yy =
+      (test.y.gram.diagonal() - 2 * mean_y * test.y.sum + n * mean_y.square()).sum().item<double>();
   const double linear = (map * xd).sum().item<double>();
   const double quadratic = (map * xx.mm(map)).sum().item<double>();
   result.error.push_back(std::max(0.0, dd - 2 * linear + quadratic));
@@ -127,7 +159,9 @@ double sum_of(const std::vector<double>& values) {
   return sum;
 }
 
-void score_held_out(const PairMoments& all, const std::vector<PairMoments>& folds, LinearityScores& scores) {
+void score_held_out(const PairMoments& all,
+                    const std::vector<PairMoments>& folds,
+                    LinearityScores& scores) {
   const int64_t d = all.x.gram.size(0);
   std::string reason;
   int64_t smallest_train = all.x.n;
@@ -139,20 +173,18 @@ void score_held_out(const PairMoments& all, const std::vector<PairMoments>& fold
   if (filled < 2) {
     reason = "needs at least two folds with tokens";
   } else if (smallest_train <= d + 1) {
-    reason = fmt::format("needs more than {} training tokens in every fold, got {}", d + 1, smallest_train);
+    reason = fmt::format(
+        "needs more than {} training tokens in every fold, got {}", d + 1, smallest_train);
   }
   if (!reason.empty()) {
     scores.stream.held_out = scores.update.held_out = Score::missing(reason);
     return;
   }
   HeldOut held_out;
-  for (const PairMoments& fold : folds) {
-    if (fold.x.n == 0) {
-      continue;
+  for (size_t k = 0; k < folds.size(); ++k) {
+    if (folds[k].x.n > 0) {
+      add_held_out(training_moments(folds, k), folds[k], held_out);
     }
-    PairMoments train = all.clone();
-    train -= fold;
-    add_held_out(train, fold, held_out);
   }
   const double error = sum_of(held_out.error);
   scores.stream.held_out = ratio_score(error, sum_of(held_out.stream_total));
@@ -161,7 +193,10 @@ void score_held_out(const PairMoments& all, const std::vector<PairMoments>& fold
   scores.update.held_out_interval = fold_interval(held_out.error, held_out.update_total);
 }
 
-void score_in_sample(const Centered& c, const at::Tensor& whitened_y, const at::Tensor& whitened_d, LinearityScores& scores) {
+void score_in_sample(const Centered& c,
+                     const at::Tensor& whitened_y,
+                     const at::Tensor& whitened_d,
+                     LinearityScores& scores) {
   const int64_t d = c.xx.size(0);
   // The error is computed from the update, where it is not a small difference of large numbers.
   const at::Tensor error = (c.dd_diag - whitened_d.square().sum(0)).clamp_min(0);  // per feature
@@ -180,7 +215,8 @@ void score_in_sample(const Centered& c, const at::Tensor& whitened_y, const at::
 
 std::map<int64_t, double> rank_curve(const at::Tensor& whitened_y, double yy_trace) {
   // Eigenvalues of Sxy^T Sxx^+ Sxy, largest first: what each further direction explains.
-  const at::Tensor explained = at::linalg_eigvalsh(whitened_y.t().mm(whitened_y)).flip(0).clamp_min(0).cumsum(0).cpu();
+  const at::Tensor explained =
+      at::linalg_eigvalsh(whitened_y.t().mm(whitened_y)).flip(0).clamp_min(0).cumsum(0).cpu();
   std::map<int64_t, double> curve;
   const int64_t d = explained.size(0);
   for (int64_t k = 1;; k = std::min(2 * k, d)) {
@@ -191,11 +227,14 @@ std::map<int64_t, double> rank_curve(const at::Tensor& whitened_y, double yy_tra
   }
 }
 
-BaselineScores score_baselines(const Centered& c, const Whitener& whitener, const at::Tensor& whitened_y) {
+BaselineScores score_baselines(const Centered& c,
+                               const Whitener& whitener,
+                               const at::Tensor& whitened_y) {
   BaselineScores scores;
   if (c.yy_trace <= kNoVariance || c.xx_trace <= kNoVariance) {
     const Score missing = Score::missing("the states have no variance");
-    scores.scaled_identity = scores.diagonal = scores.orthogonal = scores.ridge = scores.cca = missing;
+    scores.scaled_identity = scores.diagonal = scores.orthogonal = scores.ridge = scores.cca =
+        missing;
     return scores;
   }
   const at::Tensor xx = c.xx.diagonal();
@@ -214,19 +253,22 @@ BaselineScores score_baselines(const Centered& c, const Whitener& whitener, cons
   ridged.diagonal().mul_(1 + kRidge);
   const Whitener ridge(ridged);
   const at::Tensor map = ridge.unwhiten(ridge.whiten(c.xy));
-  const double gain = 2 * (map * c.xy).sum().item<double>() - (map * c.xx.mm(map)).sum().item<double>();
+  const double gain =
+      2 * (map * c.xy).sum().item<double>() - (map * c.xx.mm(map)).sum().item<double>();
   scores.ridge = Score::of(gain / c.yy_trace);
 
   const Whitener whitener_y(c.yy);
   const double squares = whitener_y.whiten(whitened_y.t()).square().sum().item<double>();
-  scores.cca = Score::of(squares / static_cast<double>(std::min(whitener.rank(), whitener_y.rank())));
+  scores.cca =
+      Score::of(squares / static_cast<double>(std::min(whitener.rank(), whitener_y.rank())));
   return scores;
 }
 
 // Two-sided 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom.
-constexpr double kStudent975[] = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004,
-                                  2.262157,  2.228139, 2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905,
-                                  2.109816,  2.100922, 2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899,
+constexpr double kStudent975[] = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912,
+                                  2.364624,  2.306004, 2.262157, 2.228139, 2.200985, 2.178813,
+                                  2.160369,  2.144787, 2.131450, 2.119905, 2.109816, 2.100922,
+                                  2.093024,  2.085963, 2.079614, 2.073873, 2.068658, 2.063899,
                                   2.059539,  2.055529, 2.051831, 2.048407, 2.045230, 2.042272};
 
 }  // namespace

@@ -7,9 +7,13 @@
 namespace linscan {
 namespace {
 
-// Column strips of the lower triangle: with s strips a share of (s + 1) / 2s of the full product is computed.
+// Column strips of the lower triangle: with s strips a share of (s + 1) / 2s of the full product is
+// computed.
 constexpr int64_t kStrips = 6;
 constexpr int64_t kMinStrip = 64;
+// A feature whose variance is below this share of its square distance from the shift is constant up
+// to rounding.
+constexpr double kConstant = 1e-13;
 
 void check_same_shift(const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(a.is_same(b) || at::equal(a, b), "moments with different shifts cannot be added");
@@ -32,7 +36,9 @@ void StateMoments::add_lower(const at::Tensor& rows) {
   const int64_t strip = std::max(kMinStrip, (width + kStrips - 1) / kStrips);
   for (int64_t begin = 0; begin < width; begin += strip) {
     const int64_t end = std::min(begin + strip, width);
-    gram.slice(0, begin, end).slice(1, 0, end).addmm_(rows.slice(1, begin, end).t(), rows.slice(1, 0, end));
+    gram.slice(0, begin, end)
+        .slice(1, 0, end)
+        .addmm_(rows.slice(1, begin, end).t(), rows.slice(1, 0, end));
   }
 }
 
@@ -55,14 +61,6 @@ StateMoments& StateMoments::operator+=(const StateMoments& other) {
   return *this;
 }
 
-StateMoments& StateMoments::operator-=(const StateMoments& other) {
-  check_same_shift(shift, other.shift);
-  n -= other.n;
-  sum.sub_(other.sum);
-  gram.sub_(other.gram);
-  return *this;
-}
-
 StateMoments StateMoments::clone() const {
   return {n, shift, sum.clone(), gram.clone()};
 }
@@ -72,11 +70,19 @@ at::Tensor StateMoments::mean() const {
 }
 
 at::Tensor StateMoments::centered() const {
-  return at::addr(gram, sum, sum, 1, -1.0 / static_cast<double>(n));
+  at::Tensor moments = at::addr(gram, sum, sum, 1, -1.0 / static_cast<double>(n));
+  const at::Tensor constant = moments.diagonal() <= gram.diagonal() * kConstant;
+  if (constant.any().item<bool>()) {
+    moments.masked_fill_(constant.unsqueeze(0), 0);
+    moments.masked_fill_(constant.unsqueeze(1), 0);
+  }
+  return moments;
 }
 
 at::Tensor StateMoments::centered_diagonal() const {
-  return (gram.diagonal() - sum.square() / static_cast<double>(n)).clamp_min(0);
+  const at::Tensor raw = gram.diagonal();
+  const at::Tensor variance = raw - sum.square() / static_cast<double>(n);
+  return variance.masked_fill(variance <= raw * kConstant, 0);
 }
 
 PairMoments& PairMoments::operator+=(const PairMoments& other) {
@@ -84,14 +90,6 @@ PairMoments& PairMoments::operator+=(const PairMoments& other) {
   y += other.y;
   cross.add_(other.cross);
   update_square.add_(other.update_square);
-  return *this;
-}
-
-PairMoments& PairMoments::operator-=(const PairMoments& other) {
-  x -= other.x;
-  y -= other.y;
-  cross.sub_(other.cross);
-  update_square.sub_(other.update_square);
   return *this;
 }
 

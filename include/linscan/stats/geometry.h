@@ -11,8 +11,9 @@
 namespace linscan {
 
 struct GeometryScores {
-  Score anisotropy;           // share of the variance in the first principal component
-  Score effective_rank;       // exp of the entropy of the variance shares (Roy and Vetterli 2007, on eigenvalues)
+  Score anisotropy;      // share of the variance in the first principal component
+  Score effective_rank;  // exp of the entropy of the variance shares (Roy and Vetterli 2007, on
+                         // eigenvalues)
   Score intrinsic_dimension;  // TwoNN
 };
 
@@ -20,14 +21,15 @@ struct GeometryScores {
 GeometryScores score_spectrum(const StateMoments& moments);
 
 struct TwoNnOptions {
-  // Share of the smallest ratios r2/r1 that the line is fitted to: Facco et al. 2017 keep 0.9, the code published with
-  // the paper 0.2.
+  // Share of the smallest ratios r2/r1 that the line is fitted to: Facco et al. 2017 keep 0.9, the
+  // code published with the paper 0.2.
   double kept_share = 0.9;
 };
 
-// Intrinsic dimension by the ratio of the distances to the second and first neighbour (Facco et al. 2017): slope
-// through the origin of -log(1 - F(mu)) over log(mu). Rows equal to an earlier row are left out.
-// rows  (M, C) fp32, any device. Candidates are found in fp32, their distances recomputed in fp64.
+// Intrinsic dimension by the ratio of the distances to the second and first neighbour (Facco et al.
+// 2017): slope through the origin of -log(1 - F(mu)) over log(mu). Rows equal to an earlier row are
+// left out. rows  (M, C) fp32, any device. Candidates are found in fp32 where that proves enough,
+// else in fp64; their distances are fp64.
 Score intrinsic_dimension(const at::Tensor& rows, const TwoNnOptions& options);
 
 }  // namespace linscan

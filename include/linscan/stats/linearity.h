@@ -1,7 +1,8 @@
-// How well a linear map predicts y from x: the paper's score, its corrections, and simpler maps to compare with.
+// How well a linear map predicts y from x: the paper's score, its corrections, and simpler maps to
+// compare with.
 //
-// With X, Y the centred states and A the best map, score = 1 - min_A ||X A - Y||^2 / ||Y||^2 (paper section 3.1): the R^2 of
-// an affine regression over all features. "Stream" predicts y itself, "update" predicts y - x; both have the same error.
+// With X, Y the centred states and A the best map, score = 1 - min_A ||X A - Y||^2 / ||Y||^2 (paper
+// section 3.1): the R^2 of an affine regression over all
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,8 +31,9 @@ struct TargetScores {
   Score adjusted;  // 1 - (1 - in_sample)(n - 1)/(n - d - 1)
   Score held_out;
   std::optional<std::pair<double, double>> held_out_interval;  // 95 %
-  Score median_feature;   // median over features of their in-sample R^2
-  Score without_top_pc;   // in-sample R^2 of the target's variance outside its first principal component
+  Score median_feature;  // median over features of their in-sample R^2
+  Score without_top_pc;  // in-sample R^2 of the target's variance outside its first principal
+                         // component
 };
 
 struct LinearityScores {
@@ -41,28 +43,28 @@ struct LinearityScores {
 
 // Maps simpler than the full affine one, of the stream, in sample; each is an R^2.
 struct BaselineScores {
-  Score scaled_identity;         // y = a x
-  Score diagonal;                // y_j = a_j x_j
-  Score orthogonal;              // y = a x Q, Q orthogonal (Procrustes)
-  Score ridge;                   // affine with ridge 0.01 on standardised features
+  Score scaled_identity;           // y = a x
+  Score diagonal;                  // y_j = a_j x_j
+  Score orthogonal;                // y = a x Q, Q orthogonal (Procrustes)
+  Score ridge;                     // affine with ridge 0.01 on standardised features
   std::map<int64_t, double> rank;  // best affine map of rank k, k = 1, 2, 4, ... C
-  Score cca;                     // mean squared canonical correlation
+  Score cca;                       // mean squared canonical correlation
 };
 
 struct LinearityOptions {
   bool baselines = true;
 };
 
-// `folds` are disjoint parts of the data that sum to all of it; with fewer than two there is no held-out score.
-// All tensors fp64 on one device. `folds` is consumed as scratch space: pass it by move.
+// `folds` are disjoint parts of the data that sum to all of it; with fewer than two there is no
+// held-out score. All tensors fp64 on one device, all moments with the same shifts.
 struct PairScores {
   LinearityScores linearity;
   BaselineScores baselines;
 };
 PairScores score_pair(const std::vector<PairMoments>& folds, const LinearityOptions& options);
 
-// 95 % interval of a pooled ratio 1 - sum(error) / sum(total) over K folds: linearised ratio estimator, Student t with
-// K - 1 degrees of freedom.
+// 95 % interval of a pooled ratio 1 - sum(error) / sum(total) over K folds: linearised ratio
+// estimator, Student t with K - 1 degrees of freedom.
 std::optional<std::pair<double, double>> fold_interval(const std::vector<double>& errors,
                                                        const std::vector<double>& totals);
 

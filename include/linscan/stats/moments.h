@@ -1,4 +1,5 @@
-// Sufficient statistics of token states: counts, sums and second moments in fp64. They add, over batches, folds and machines.
+// Sufficient statistics of token states: counts, sums and second moments in fp64. They add, over
+// batches, folds and machines.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,8 +8,8 @@
 
 namespace linscan {
 
-// One set of states. All sums are of (x - shift): with a shift near the mean, second moments lose no digits to it.
-// Moments add only when their shifts are equal.
+// One set of states. All sums are of (x - shift): with a shift near the mean, second moments lose
+// no digits to it. Moments add only when their shifts are equal.
 struct StateMoments {
   int64_t n = 0;
   at::Tensor shift;  // (C) fp64
@@ -17,20 +18,23 @@ struct StateMoments {
 
   static StateMoments zeros(const at::Tensor& shift);
 
-  // rows  (N, C) fp64, already shifted. Only the lower triangle of `gram` is updated: half the work of a full product.
+  // rows  (N, C) fp64, already shifted. Only the lower triangle of `gram` is updated: half the work
+  // of a full product.
   void add_lower(const at::Tensor& shifted_rows);
-  // Copies the lower triangle of `gram` to the upper one, in place. Call once, after the last add_lower.
+  // Copies the lower triangle of `gram` to the upper one, in place. Call once, after the last
+  // add_lower.
   void symmetrize();
-  // Adds rows (N, C) fp64 that are already shifted to a symmetric `gram`; with a negative sign, takes them out again.
+  // Adds rows (N, C) fp64 that are already shifted to a symmetric `gram`; with a negative sign,
+  // takes them out again.
   void add_rows(const at::Tensor& shifted_rows, double sign);
 
   StateMoments& operator+=(const StateMoments& other);
-  StateMoments& operator-=(const StateMoments& other);
   StateMoments clone() const;
 
-  at::Tensor mean() const;                  // (C) fp64, of x
-  at::Tensor centered() const;              // (C, C) fp64, sum of (x - mean)^T (x - mean)
-  at::Tensor centered_diagonal() const;     // (C) fp64
+  at::Tensor mean() const;      // (C) fp64, of x
+  at::Tensor centered() const;  // (C, C) fp64, sum of (x - mean)^T (x - mean); zero rows and
+                                // columns for features that are constant up to rounding
+  at::Tensor centered_diagonal() const;  // (C) fp64
 };
 
 // What links two sets of states of the same tokens, x -> y.
@@ -38,10 +42,10 @@ struct PairMoments {
   StateMoments x;
   StateMoments y;
   at::Tensor cross;          // (C, C) fp64, (x - shift_x)^T (y - shift_y)
-  at::Tensor update_square;  // (C) fp64, sum of ((y - shift_y) - (x - shift_x))^2: exact where y - x is small beside x
+  at::Tensor update_square;  // (C) fp64, sum of ((y - shift_y) - (x - shift_x))^2: exact where y -
+                             // x is small beside x
 
   PairMoments& operator+=(const PairMoments& other);
-  PairMoments& operator-=(const PairMoments& other);
   PairMoments clone() const;
   // Adds the pairs (x, y), each (N, C) fp64 and shifted; a negative sign takes them out again.
   void add_rows(const at::Tensor& x_rows, const at::Tensor& y_rows, double sign);

@@ -8,15 +8,16 @@
 namespace linscan {
 
 struct MetricInfo {
-  std::string_view path;     // where it stands in a block of result.json: "linearity.stream.held_out"
-  std::string_view group;    // what --metrics calls it: "linearity", "baselines", "geometry", "tokens"
-  std::string_view label;    // for people, in tables and plots
+  std::string_view path;  // where it stands in a block of result.json: "linearity.stream.held_out"
+  std::string_view
+      group;  // what --metrics calls it: "linearity", "baselines", "geometry", "tokens"
+  std::string_view label;  // for people, in tables and plots
   std::string_view formula;
   std::string_view meaning;
-  std::optional<double> lowest;   // of the possible range; nullopt: unbounded
+  std::optional<double> lowest;  // of the possible range; nullopt: unbounded
   std::optional<double> highest;
-  std::string_view direction;     // "higher": more linear, more similar, ...; "lower"; "none"
-  std::string_view source;        // paper and section
+  std::string_view direction;  // "higher": more linear, more similar, ...; "lower"; "none"
+  std::string_view source;     // paper and section
 };
 
 std::span<const MetricInfo> metric_registry();
