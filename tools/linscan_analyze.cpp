@@ -1,6 +1,8 @@
 // linscan analyze MODEL: how linear is each block of a decoder, and how far can the number be trusted.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <optional>

@@ -17,17 +17,18 @@ std::vector<StateMoments> zero_states(const at::Tensor& shift, int64_t folds) {
   return states;
 }
 
-StateMoments sum_of(const std::vector<StateMoments>& parts) {
-  StateMoments sum = parts.front().clone();
+// Of one side of the pairs.
+StateMoments sum_of(const std::vector<PairMoments>& parts, StateMoments PairMoments::* side) {
+  StateMoments sum = (parts.front().*side).clone();
   for (size_t i = 1; i < parts.size(); ++i) {
-    sum += parts[i];
+    sum += parts[i].*side;
   }
   return sum;
 }
 
-bool finite(const std::vector<StateMoments>& states) {
-  return std::all_of(states.begin(), states.end(), [](const StateMoments& state) {
-    return std::isfinite(state.gram.diagonal().sum().item<double>());
+bool finite(const std::vector<PairMoments>& folds) {
+  return std::all_of(folds.begin(), folds.end(), [](const PairMoments& fold) {
+    return std::isfinite((fold.x.gram.diagonal() + fold.y.gram.diagonal()).sum().item<double>());
   });
 }
 
@@ -49,15 +50,17 @@ void StatisticsSink::observe(const BlockBatch& batch) {
     start_inputs(batch);
   }
   const at::Tensor x64 = batch.resid_pre.to(at::kDouble).sub_(shift_x_);
+  const at::Tensor rest = options_.metrics.tokens ? other_rows(batch) : at::Tensor();
+  const at::Tensor x_rows = rest.defined() ? x64.index_select(0, rest) : x64;
   if (batch.block == 0) {
-    inputs_[static_cast<size_t>(batch.fold)].add_lower(x64);
+    inputs_[static_cast<size_t>(batch.fold)].add_lower(x_rows);
     if (options_.metrics.geometry) {
       sampled_inputs_.push_back(sampled_of(batch, batch.resid_pre));
     }
   }
-  accumulate(output_, batch, x64, batch.resid_post);
+  accumulate(output_, batch, rest, x_rows, batch.resid_post);
   if (batch.final_norm.defined()) {
-    accumulate(normed_, batch, x64, batch.final_norm);
+    accumulate(normed_, batch, rest, x_rows, batch.final_norm);
   }
 }
 
@@ -67,7 +70,11 @@ void StatisticsSink::start_inputs(const BlockBatch& batch) {
   inputs_known_ = true;
 }
 
-void StatisticsSink::accumulate(Target& target, const BlockBatch& batch, const at::Tensor& x64, const at::Tensor& y) {
+void StatisticsSink::accumulate(Target& target,
+                                const BlockBatch& batch,
+                                const at::Tensor& rest,
+                                const at::Tensor& x_rows,
+                                const at::Tensor& y) {
   const auto fold = static_cast<size_t>(batch.fold);
   if (!target.shift.defined()) {
     target.shift = y.mean(0, false, at::kDouble);
@@ -78,21 +85,19 @@ void StatisticsSink::accumulate(Target& target, const BlockBatch& batch, const a
     }
   }
   const at::Tensor y64 = y.to(at::kDouble).sub_(target.shift);
-  target.states[fold].add_lower(y64);
-  target.cross[fold].addmm_(x64.t(), y64);
-  target.update_square[fold].add_((y64 - x64).square_().sum(0));
+  const at::Tensor y_rows = rest.defined() ? y64.index_select(0, rest) : y64;
+  target.states[fold].add_lower(y_rows);
+  target.cross[fold].addmm_(x_rows.t(), y_rows);
+  target.update_square[fold].add_((y_rows - x_rows).square_().sum(0));
   target.all.add(batch.resid_pre, y);
   if (options_.metrics.geometry) {
     target.sampled.push_back(sampled_of(batch, y));
   }
-  if (options_.metrics.tokens) {
+  if (rest.defined()) {
     target.first.push_back({batch.fold,
                             batch.resid_pre.index_select(0, batch.first_tokens),
                             y.index_select(0, batch.first_tokens)});
-    const at::Tensor rest = other_rows(batch);
-    if (rest.numel() > 0) {
-      target.rest.add(batch.resid_pre.index_select(0, rest), y.index_select(0, rest));
-    }
+    target.rest.add(batch.resid_pre.index_select(0, rest), y.index_select(0, rest));
   }
 }
 
@@ -113,15 +118,10 @@ void StatisticsSink::finish_block(int64_t block) {
       state.symmetrize();
     }
     embedding_norm_ = output_.all.norm_in();
-    if (options_.metrics.geometry) {
-      embedding_geometry_ = score_spectrum(sum_of(inputs_));
-      embedding_geometry_->intrinsic_dimension = linscan::intrinsic_dimension(at::cat(sampled_inputs_), options_.two_nn);
-      sampled_inputs_.clear();
-    }
   }
-  results_.push_back(score(output_));
+  results_.push_back(score(output_, /*score_inputs=*/block == 0 && options_.metrics.geometry));
   if (block + 1 == options_.blocks) {
-    post_norm_ = score(normed_);
+    post_norm_ = score(normed_, /*score_inputs=*/false);
   }
   // The states after this block are those before the next one.
   inputs_ = std::move(output_.states);
@@ -137,16 +137,37 @@ std::vector<PairMoments> StatisticsSink::pairs(const Target& target) const {
   return folds;
 }
 
-BlockScores StatisticsSink::score(Target& target) {
+std::vector<PairMoments> StatisticsSink::with_first_tokens(const std::vector<PairMoments>& rest,
+                                                           const Target& target) const {
+  std::vector<PairMoments> folds;
+  for (const PairMoments& fold : rest) {
+    folds.push_back(fold.clone());
+  }
+  for (const FirstTokens& first : target.first) {
+    folds[static_cast<size_t>(first.fold)].add_rows(
+        first.x.to(at::kDouble) - shift_x_, first.y.to(at::kDouble) - target.shift, 1);
+  }
+  return folds;
+}
+
+BlockScores StatisticsSink::score(Target& target, bool score_inputs) {
   BlockScores scores;
   for (StateMoments& state : target.states) {
     state.symmetrize();
   }
-  if (!finite(inputs_) || !finite(target.states)) {
+  const std::vector<PairMoments> accumulated = pairs(target);
+  const std::vector<PairMoments> folds =
+      options_.metrics.tokens ? with_first_tokens(accumulated, target) : accumulated;
+  if (score_inputs) {
+    embedding_geometry_ = score_spectrum(sum_of(folds, &PairMoments::x));
+    embedding_geometry_->intrinsic_dimension =
+        linscan::intrinsic_dimension(at::cat(sampled_inputs_), options_.two_nn);
+    sampled_inputs_.clear();
+  }
+  if (!finite(folds)) {
     scores.failure = "the states of this block are not finite";
     return scores;
   }
-  const std::vector<PairMoments> folds = pairs(target);
   if (options_.metrics.linearity || options_.metrics.baselines) {
     PairScores pair = score_pair(folds, {.baselines = options_.metrics.baselines});
     if (options_.metrics.linearity) {
@@ -160,37 +181,33 @@ BlockScores StatisticsSink::score(Target& target) {
     scores.displacement = target.all;
   }
   if (options_.metrics.geometry) {
-    scores.geometry = score_spectrum(sum_of(target.states));
-    scores.geometry->intrinsic_dimension = linscan::intrinsic_dimension(at::cat(target.sampled), options_.two_nn);
+    scores.geometry = score_spectrum(sum_of(folds, &PairMoments::y));
+    scores.geometry->intrinsic_dimension =
+        linscan::intrinsic_dimension(at::cat(target.sampled), options_.two_nn);
   }
   if (options_.metrics.tokens) {
-    scores.tokens = score_first_tokens(target, folds);
+    scores.tokens = score_first_tokens(target, accumulated, sum_of(folds, &PairMoments::y));
   }
   return scores;
 }
 
-FirstTokenScores StatisticsSink::score_first_tokens(const Target& target, const std::vector<PairMoments>& folds) const {
+FirstTokenScores StatisticsSink::score_first_tokens(const Target& target,
+                                                    const std::vector<PairMoments>& rest,
+                                                    const StateMoments& all) const {
   FirstTokenScores scores;
-  std::vector<PairMoments> rest;
-  for (const PairMoments& fold : folds) {
-    rest.push_back(fold.clone());
-  }
-  const StateMoments all = sum_of(target.states);
   const at::Tensor mean = all.mean();
   double first_variance = 0;
   double norm = 0;
   for (const FirstTokens& first : target.first) {
-    const at::Tensor x = first.x.to(at::kDouble);
     const at::Tensor y = first.y.to(at::kDouble);
-    rest[static_cast<size_t>(first.fold)].add_rows(x - shift_x_, y - target.shift, -1);
     first_variance += (y - mean).square().sum().item<double>();
     norm += y.square().sum(1).sqrt().sum().item<double>();
     scores.count += y.size(0);
   }
   scores.norm_out = norm / static_cast<double>(scores.count);
   const double variance = all.centered_diagonal().sum().item<double>();
-  scores.variance_share =
-      variance > 0 ? Score::of(first_variance / variance) : Score::missing("the states have no variance");
+  scores.variance_share = variance > 0 ? Score::of(first_variance / variance)
+                                       : Score::missing("the states have no variance");
   if (target.rest.n == 0) {
     const Score single = Score::missing("every window is one token long");
     for (TargetScores* missing : {&scores.without_first.stream, &scores.without_first.update}) {

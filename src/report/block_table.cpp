@@ -40,7 +40,7 @@ const BlockColumn kColumns[] = {
 
 }  // namespace
 
-std::vector<BlockColumn> block_columns(const Analysis& analysis) {
+std::vector<BlockColumn> block_columns(const ResultDocument& analysis) {
   std::vector<BlockColumn> columns;
   for (const BlockColumn& column : kColumns) {
     if (analysis.any(column.interval ? column.path + ".low" : column.path)) {

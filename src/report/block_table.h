@@ -19,7 +19,7 @@ struct BlockColumn {
 };
 
 // The columns for which the document has at least one number.
-std::vector<BlockColumn> block_columns(const Analysis& analysis);
+std::vector<BlockColumn> block_columns(const ResultDocument& analysis);
 std::string block_cell(const Row& row, const BlockColumn& column);
 
 }  // namespace linscan

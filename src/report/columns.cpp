@@ -27,12 +27,14 @@ void collect(const Json& json,
 struct GroupRule {
   std::string_view prefix;
   std::string_view title;
+  std::string_view stripped = {};  // from the heads, where that is not the prefix
 };
 
 // Longest prefix first. What matches none goes into a group of its first path segment.
 constexpr GroupRule kGroupRules[] = {
     {"linearity.stream.", "Linearity of the stream (with residual)"},
     {"linearity.update.", "Linearity of the update (without residual)"},
+    {"baselines.rank.", "Maps of rank k, on the stream, in sample", "baselines."},
     {"baselines.", "The ladder of simpler maps, on the stream, in sample"},
     {"geometry.", "Geometry of the block's output"},
     {"tokens.without_first.", "Without the first token of every window"},
@@ -60,7 +62,7 @@ struct Note {
   std::vector<std::string> paths;
 };
 
-std::vector<Note> notes_of_path(const Analysis& analysis, const std::string& path) {
+std::vector<Note> notes_of_path(const ResultDocument& analysis, const std::string& path) {
   std::vector<Note> notes;
   for (const Row& row : analysis.rows()) {
     if (row.number(path)) {
@@ -78,7 +80,7 @@ std::vector<Note> notes_of_path(const Analysis& analysis, const std::string& pat
 }
 
 // Notes on several paths become one where reason and rows are the same.
-std::vector<Note> merged_notes(const Analysis& analysis, const std::vector<std::string>& paths) {
+std::vector<Note> merged_notes(const ResultDocument& analysis, const std::vector<std::string>& paths) {
   std::vector<Note> notes;
   for (const std::string& path : paths) {
     for (Note& note : notes_of_path(analysis, path)) {
@@ -98,7 +100,8 @@ std::vector<Note> merged_notes(const Analysis& analysis, const std::vector<std::
 ColumnGroup group_of(const std::string& path) {
   for (const GroupRule& rule : kGroupRules) {
     if (path.starts_with(rule.prefix)) {
-      return {std::string(rule.title), std::string(rule.prefix), {}};
+      const std::string_view stripped = rule.stripped.empty() ? rule.prefix : rule.stripped;
+      return {std::string(rule.title), std::string(stripped), {}};
     }
   }
   if (path.find('.') == std::string::npos || path.starts_with("norm.")) {
@@ -110,7 +113,7 @@ ColumnGroup group_of(const std::string& path) {
 
 }  // namespace
 
-std::vector<Column> collect_columns(const Analysis& analysis) {
+std::vector<Column> collect_columns(const ResultDocument& analysis) {
   std::vector<Column> columns;
   std::set<std::string> seen;
   for (const Row& row : analysis.rows()) {
@@ -163,7 +166,7 @@ std::string row_label(const Row& row) {
   return row.name() == "post_norm" ? "post-norm" : row.name();
 }
 
-std::vector<std::string> missing_notes(const Analysis& analysis,
+std::vector<std::string> missing_notes(const ResultDocument& analysis,
                                        const std::vector<std::string>& paths) {
   const std::vector<Note> notes = merged_notes(analysis, paths);
   std::vector<std::string> lines;

@@ -15,7 +15,7 @@ struct Column {
 };
 
 // Columns of all blocks and the post-norm point, in the order in which the document has them.
-std::vector<Column> collect_columns(const Analysis& analysis);
+std::vector<Column> collect_columns(const ResultDocument& analysis);
 
 // Columns that belong in one table: the scores of one variant, the baselines, ...
 struct ColumnGroup {
@@ -36,7 +36,7 @@ std::string interval_text(const Row& row, std::string_view path, int decimals);
 std::string row_label(const Row& row);
 
 // Why numbers at these paths are missing: one line per reason and set of blocks.
-std::vector<std::string> missing_notes(const Analysis& analysis,
+std::vector<std::string> missing_notes(const ResultDocument& analysis,
                                        const std::vector<std::string>& paths);
 
 }  // namespace linscan

@@ -16,7 +16,7 @@ std::string number_field(Number value) {
 }  // namespace
 
 std::string render_csv(const Json& document) {
-  const Analysis analysis(document);
+  const ResultDocument analysis(document);
   const std::vector<Column> columns = collect_columns(analysis);
   std::string out = "block";
   for (const Column& column : columns) {

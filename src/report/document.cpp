@@ -64,7 +64,7 @@ std::string Row::reason(std::string_view path) const {
                           : clean_text(entry->get_ref<const std::string&>());
 }
 
-Analysis::Analysis(const Json& document) : json_(&document) {
+ResultDocument::ResultDocument(const Json& document) : json_(&document) {
   validate_analysis(document);
   const Json& blocks = document.at("blocks");
   blocks_.reserve(blocks.size());
@@ -80,7 +80,7 @@ Analysis::Analysis(const Json& document) : json_(&document) {
   }
 }
 
-std::vector<Row> Analysis::rows() const {
+std::vector<Row> ResultDocument::rows() const {
   std::vector<Row> rows = blocks_;
   if (post_norm_) {
     rows.push_back(*post_norm_);
@@ -88,30 +88,30 @@ std::vector<Row> Analysis::rows() const {
   return rows;
 }
 
-int64_t Analysis::n() const {
+int64_t ResultDocument::n() const {
   return json_->at("n").get<int64_t>();
 }
-int64_t Analysis::d() const {
+int64_t ResultDocument::d() const {
   return json_->at("d").get<int64_t>();
 }
 
-std::string Analysis::model_name() const {
+std::string ResultDocument::model_name() const {
   const std::string name = last_component(text("model.path"));
   return name.empty() || name == "." ? text("model.family") : name;
 }
 
-std::string Analysis::text(std::string_view path) const {
+std::string ResultDocument::text(std::string_view path) const {
   const Json* value = find_path(*json_, path);
   return value != nullptr && value->is_string() ? clean_text(value->get_ref<const std::string&>())
                                                 : std::string();
 }
 
-Number Analysis::document_number(std::string_view path) const {
+Number ResultDocument::document_number(std::string_view path) const {
   const Json* value = find_path(*json_, path);
   return value != nullptr && value->is_number() ? Number(value->get<double>()) : std::nullopt;
 }
 
-std::vector<std::string> Analysis::warnings() const {
+std::vector<std::string> ResultDocument::warnings() const {
   std::vector<std::string> out;
   if (const Json* list = find_path(*json_, "warnings"); list != nullptr) {
     for (const Json& item : *list) {
@@ -121,7 +121,7 @@ std::vector<std::string> Analysis::warnings() const {
   return out;
 }
 
-bool Analysis::any(std::string_view path) const {
+bool ResultDocument::any(std::string_view path) const {
   for (const Row& row : blocks_) {
     if (row.number(path)) {
       return true;
@@ -130,7 +130,7 @@ bool Analysis::any(std::string_view path) const {
   return post_norm_ && post_norm_->number(path);
 }
 
-std::vector<int64_t> Analysis::ranks() const {
+std::vector<int64_t> ResultDocument::ranks() const {
   std::set<int64_t> ranks;
   for (const Row& row : rows()) {
     const Json* group = find_path(row.json(), "baselines.rank");
@@ -147,7 +147,7 @@ std::vector<int64_t> Analysis::ranks() const {
   return {ranks.begin(), ranks.end()};
 }
 
-const Json* Analysis::definition(std::string_view path) const {
+const Json* ResultDocument::definition(std::string_view path) const {
   const Json* metrics = find_path(*json_, "metrics");
   return metrics == nullptr ? nullptr : find_nearest(*metrics, path);
 }

@@ -36,10 +36,10 @@ class Row {
 };
 
 // Keeps references into the document, which must outlive it.
-class Analysis {
+class ResultDocument {
  public:
   // Validates; throws Error (kInput).
-  explicit Analysis(const Json& document);
+  explicit ResultDocument(const Json& document);
 
   const Json& json() const { return *json_; }
   const std::vector<Row>& blocks() const { return blocks_; }

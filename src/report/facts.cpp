@@ -21,7 +21,7 @@ std::string join_dots(const std::vector<std::string>& parts) {
 }
 
 // "16,384 tokens", or nothing where the document has no such count.
-std::string counted(const Analysis& analysis, std::string_view path, std::string_view unit) {
+std::string counted(const ResultDocument& analysis, std::string_view path, std::string_view unit) {
   const Number value = analysis.document_number(path);
   if (!value || std::abs(*value) > 1e15) {
     return "";
@@ -29,7 +29,7 @@ std::string counted(const Analysis& analysis, std::string_view path, std::string
   return fmt::format("{} {}{}", grouped(std::llround(*value)), unit, *value == 1 ? "" : "s");
 }
 
-std::string file_names(const Analysis& analysis) {
+std::string file_names(const ResultDocument& analysis) {
   constexpr size_t kShown = 3;
   const Json* files = find_path(analysis.json(), "data.files");
   if (files == nullptr || !files->is_array()) {
@@ -45,7 +45,7 @@ std::string file_names(const Analysis& analysis) {
   return files->size() > kShown ? out + fmt::format(" and {} more", files->size() - kShown) : out;
 }
 
-void add_sample_facts(const Analysis& analysis, std::vector<Fact>& facts) {
+void add_sample_facts(const ResultDocument& analysis, std::vector<Fact>& facts) {
   const int64_t n = analysis.n();
   const int64_t d = analysis.d();
   facts.push_back({"n", grouped(n), "tokens scored"});
@@ -60,7 +60,7 @@ void add_sample_facts(const Analysis& analysis, std::vector<Fact>& facts) {
   }
 }
 
-void add_protocol_facts(const Analysis& analysis, std::vector<Fact>& facts) {
+void add_protocol_facts(const ResultDocument& analysis, std::vector<Fact>& facts) {
   if (const auto documents = analysis.document_number("data.documents"); documents) {
     facts.push_back(
         {"documents", fixed(documents, 0), counted(analysis, "data.windows", "window")});
@@ -71,7 +71,7 @@ void add_protocol_facts(const Analysis& analysis, std::vector<Fact>& facts) {
   }
 }
 
-void add_compute_facts(const Analysis& analysis, std::vector<Fact>& facts) {
+void add_compute_facts(const ResultDocument& analysis, std::vector<Fact>& facts) {
   if (const std::string device = analysis.text("compute.device"); !device.empty()) {
     facts.push_back({"device", device, analysis.text("compute.dtype")});
   }
@@ -87,7 +87,7 @@ void add_compute_facts(const Analysis& analysis, std::vector<Fact>& facts) {
 
 }  // namespace
 
-std::string model_line(const Analysis& analysis) {
+std::string model_line(const ResultDocument& analysis) {
   const Number parameters = analysis.document_number("model.parameters");
   const std::string hidden = counted(analysis, "model.hidden", "");
   return join_dots(
@@ -99,7 +99,7 @@ std::string model_line(const Analysis& analysis) {
        analysis.text("model.dtype")});
 }
 
-std::string data_line(const Analysis& analysis) {
+std::string data_line(const ResultDocument& analysis) {
   std::string windows = counted(analysis, "data.windows", "window");
   if (const Number ctx = analysis.document_number("data.ctx"); ctx && !windows.empty()) {
     windows += fmt::format(" of up to {} tokens", fixed(ctx, 0));
@@ -110,7 +110,7 @@ std::string data_line(const Analysis& analysis) {
                     counted(analysis, "data.documents", "document")});
 }
 
-std::vector<Fact> key_facts(const Analysis& analysis) {
+std::vector<Fact> key_facts(const ResultDocument& analysis) {
   std::vector<Fact> facts;
   add_sample_facts(analysis, facts);
   add_protocol_facts(analysis, facts);

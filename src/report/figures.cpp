@@ -17,8 +17,8 @@ constexpr ChartSize kHalf{440, 280, false};
 constexpr ChartSize kThird{310, 220, false};
 constexpr double kLegendRow = 18;
 
-Number transformed(Number value, Transform transform) {
-  return value && transform == Transform::kUnexplained ? Number(1 - *value) : value;
+Number transformed(Number value, ValueTransform transform) {
+  return value && transform == ValueTransform::kUnexplained ? Number(1 - *value) : value;
 }
 
 std::string point_note(const Row& row, const Curve& curve, const std::string& where) {
@@ -33,14 +33,14 @@ std::string point_note(const Row& row, const Curve& curve, const std::string& wh
 }
 
 ChartPoint make_point(
-    const Row& row, const Curve& curve, Transform transform, double x, const std::string& where) {
+    const Row& row, const Curve& curve, ValueTransform transform, double x, const std::string& where) {
   ChartPoint point;
   point.x = x;
   point.y = transformed(row.number(curve.path), transform);
   if (!curve.interval.empty()) {
     point.low = transformed(row.number(curve.interval + ".low"), transform);
     point.high = transformed(row.number(curve.interval + ".high"), transform);
-    if (transform == Transform::kUnexplained) {
+    if (transform == ValueTransform::kUnexplained) {
       std::swap(point.low, point.high);
     }
   }
@@ -52,7 +52,7 @@ ChartPoint make_point(
 
 }  // namespace
 
-std::vector<Figure> make_figures(const Analysis& analysis) {
+std::vector<Figure> make_figures(const ResultDocument& analysis) {
   std::vector<Figure> figures;
   for (const auto make : {update_figure,
                           stream_figure,
@@ -68,7 +68,7 @@ std::vector<Figure> make_figures(const Analysis& analysis) {
   return figures;
 }
 
-ChartSeries block_series(const Analysis& analysis, const Curve& curve, Transform transform) {
+ChartSeries block_series(const ResultDocument& analysis, const Curve& curve, ValueTransform transform) {
   ChartSeries series{curve.label, curve.color, curve.line, curve.mark, {}};
   for (size_t i = 0; i < analysis.blocks().size(); ++i) {
     series.points.push_back(make_point(analysis.blocks()[i],
@@ -80,9 +80,9 @@ ChartSeries block_series(const Analysis& analysis, const Curve& curve, Transform
   return series;
 }
 
-ChartSeries post_norm_series(const Analysis& analysis,
+ChartSeries post_norm_series(const ResultDocument& analysis,
                              const Curve& curve,
-                             Transform transform,
+                             ValueTransform transform,
                              std::string_view label) {
   ChartSeries series{std::string(label), curve.color, LineStyle::kNone, MarkStyle::kHollow, {}};
   if (analysis.post_norm() && !analysis.blocks().empty()) {
@@ -96,7 +96,7 @@ ChartSeries post_norm_series(const Analysis& analysis,
   return series;
 }
 
-PositionAxis block_axis(const Analysis& analysis) {
+PositionAxis block_axis(const ResultDocument& analysis) {
   const double last = std::max(0.0, static_cast<double>(analysis.blocks().size()) - 1);
   return {"block", 0, last, false, ""};
 }

@@ -22,20 +22,20 @@ struct Figure {
 };
 
 // Figures for which the document has numbers, in the order of the report.
-std::vector<Figure> make_figures(const Analysis& analysis);
+std::vector<Figure> make_figures(const ResultDocument& analysis);
 
 // Single figures, nothing where no metric of theirs is there.
-std::optional<Figure> update_figure(const Analysis& analysis);
-std::optional<Figure> stream_figure(const Analysis& analysis);
-std::optional<Figure> ladder_figure(const Analysis& analysis);
-std::optional<Figure> rank_figure(const Analysis& analysis);
-std::optional<Figure> norm_figure(const Analysis& analysis);
-std::optional<Figure> geometry_figure(const Analysis& analysis);
-std::optional<Figure> outlier_figure(const Analysis& analysis);
+std::optional<Figure> update_figure(const ResultDocument& analysis);
+std::optional<Figure> stream_figure(const ResultDocument& analysis);
+std::optional<Figure> ladder_figure(const ResultDocument& analysis);
+std::optional<Figure> rank_figure(const ResultDocument& analysis);
+std::optional<Figure> norm_figure(const ResultDocument& analysis);
+std::optional<Figure> geometry_figure(const ResultDocument& analysis);
+std::optional<Figure> outlier_figure(const ResultDocument& analysis);
 
 // Shared by them.
 
-enum class Transform { kNone, kUnexplained };  // kUnexplained: 1 - value
+enum class ValueTransform { kNone, kUnexplained };  // kUnexplained: 1 - value
 
 struct Curve {
   std::string path;
@@ -47,14 +47,14 @@ struct Curve {
 };
 
 // The curve over the blocks. kUnexplained swaps the ends of the interval.
-ChartSeries block_series(const Analysis& analysis, const Curve& curve, Transform transform);
+ChartSeries block_series(const ResultDocument& analysis, const Curve& curve, ValueTransform transform);
 // The post-norm point alone, as a hollow mark at the position of the last block.
-ChartSeries post_norm_series(const Analysis& analysis,
+ChartSeries post_norm_series(const ResultDocument& analysis,
                              const Curve& curve,
-                             Transform transform,
+                             ValueTransform transform,
                              std::string_view label);
 
-PositionAxis block_axis(const Analysis& analysis);
+PositionAxis block_axis(const ResultDocument& analysis);
 ValueAxis unexplained_axis(std::string_view of);
 
 // One drawing over the whole width: a wide version with names at the lines and a narrow one with a

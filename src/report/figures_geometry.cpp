@@ -6,7 +6,7 @@
 namespace linscan {
 namespace {
 
-Chart block_chart(const Analysis& analysis,
+Chart block_chart(const ResultDocument& analysis,
                   std::string id,
                   std::string title,
                   std::string description) {
@@ -19,14 +19,14 @@ Chart block_chart(const Analysis& analysis,
 }
 
 // A metric of the stream's states: the embedding at -1, then the output of every block.
-Chart state_chart(const Analysis& analysis, const Curve& curve, std::string id) {
+Chart state_chart(const ResultDocument& analysis, const Curve& curve, std::string id) {
   Chart chart = block_chart(analysis,
                             std::move(id),
                             curve.label + " over depth",
                             curve.label + " of the embedding and of every block's output.");
   chart.x.label = "output of block";
   chart.y.label = curve.label;
-  ChartSeries series = block_series(analysis, curve, Transform::kNone);
+  ChartSeries series = block_series(analysis, curve, ValueTransform::kNone);
   if (analysis.embedding() && analysis.embedding()->number(curve.path)) {
     const Number value = analysis.embedding()->number(curve.path);
     chart.x.first = -1;
@@ -40,11 +40,11 @@ Chart state_chart(const Analysis& analysis, const Curve& curve, std::string id) 
   series.label = "block output";
   chart.series.push_back(std::move(series));
   chart.series.push_back(
-      post_norm_series(analysis, curve, Transform::kNone, "after the final norm"));
+      post_norm_series(analysis, curve, ValueTransform::kNone, "after the final norm"));
   return chart;
 }
 
-bool any_of(const Analysis& analysis, const std::vector<std::string>& paths) {
+bool any_of(const ResultDocument& analysis, const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (analysis.any(path)) {
       return true;
@@ -55,7 +55,7 @@ bool any_of(const Analysis& analysis, const std::vector<std::string>& paths) {
 
 }  // namespace
 
-std::optional<Figure> norm_figure(const Analysis& analysis) {
+std::optional<Figure> norm_figure(const ResultDocument& analysis) {
   const std::vector<std::string> paths = {
       "cosine", "angular", "block_influence", "norm.ratio", "norm.in", "norm.out", "norm.update"};
   if (!any_of(analysis, paths)) {
@@ -68,9 +68,9 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
   cosine.y.label = "cosine of input and output";
   cosine.y.high = 1.0;
   cosine.series = {
-      block_series(analysis, {"cosine", "cosine", 1}, Transform::kNone),
+      block_series(analysis, {"cosine", "cosine", 1}, ValueTransform::kNone),
       post_norm_series(
-          analysis, {"cosine", "cosine", 1}, Transform::kNone, "to the final-norm state")};
+          analysis, {"cosine", "cosine", 1}, ValueTransform::kNone, "to the final-norm state")};
   cosine.series.front().label = "input to output";
   Chart ratio = block_chart(analysis,
                             "norm-ratio",
@@ -78,7 +78,7 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
                             "Norm of the update over the norm of the block's output.");
   ratio.y.label = "‖update‖ / ‖output‖ (log)";
   ratio.y.logarithmic = true;
-  ratio.series = {block_series(analysis, {"norm.ratio", "norm ratio", 2}, Transform::kNone)};
+  ratio.series = {block_series(analysis, {"norm.ratio", "norm ratio", 2}, ValueTransform::kNone)};
   Chart norms = block_chart(
       analysis, "norms", "Norms over depth", "Mean norms of the block's input, output and update.");
   norms.y.label = "mean norm per token (log)";
@@ -86,9 +86,9 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
   norms.series = {
       block_series(analysis,
                    {"norm.in", "input", 1, LineStyle::kDashed, MarkStyle::kSmallDot, ""},
-                   Transform::kNone),
-      block_series(analysis, {"norm.out", "output", 1}, Transform::kNone),
-      block_series(analysis, {"norm.update", "update", 2}, Transform::kNone)};
+                   ValueTransform::kNone),
+      block_series(analysis, {"norm.out", "output", 1}, ValueTransform::kNone),
+      block_series(analysis, {"norm.update", "update", 2}, ValueTransform::kNone)};
   return Figure{"fig-norms",
                 "In which direction and how far do the blocks move the stream?",
                 side_by_side({cosine, ratio, norms}, 3),
@@ -100,7 +100,7 @@ std::optional<Figure> norm_figure(const Analysis& analysis) {
                 paths};
 }
 
-std::optional<Figure> geometry_figure(const Analysis& analysis) {
+std::optional<Figure> geometry_figure(const ResultDocument& analysis) {
   const std::vector<Curve> curves = {{"geometry.anisotropy", "anisotropy", 1},
                                      {"geometry.effective_rank", "effective rank", 3},
                                      {"geometry.intrinsic_dimension", "intrinsic dimension", 4}};

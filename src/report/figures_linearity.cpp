@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kLowestScore = -0.5;  // below it a held-out score is only "worse than the mean"
 
-std::string null_label(const Analysis& analysis) {
+std::string null_label(const ResultDocument& analysis) {
   return "null " + significant(analysis.null_score(), 2);
 }
 
@@ -42,16 +42,16 @@ Curve adjusted(const std::string& variant) {
           ""};
 }
 
-bool has_scores(const Analysis& analysis, const std::string& variant) {
+bool has_scores(const ResultDocument& analysis, const std::string& variant) {
   return analysis.any("linearity." + variant + ".held_out") ||
          analysis.any("linearity." + variant + ".in_sample");
 }
 
 // The curves of one variant, thin ones first, with the post-norm point of the score that is read
 // first.
-std::vector<ChartSeries> score_series(const Analysis& analysis,
+std::vector<ChartSeries> score_series(const ResultDocument& analysis,
                                       const std::vector<Curve>& curves,
-                                      Transform transform) {
+                                      ValueTransform transform) {
   std::vector<ChartSeries> series;
   for (const Curve& curve : curves) {
     series.push_back(block_series(analysis, curve, transform));
@@ -61,7 +61,7 @@ std::vector<ChartSeries> score_series(const Analysis& analysis,
   return series;
 }
 
-std::string post_norm_sentence(const Analysis& analysis) {
+std::string post_norm_sentence(const ResultDocument& analysis) {
   return analysis.post_norm() ? " The hollow mark is the last block scored against the state after "
                                 "the final norm; the line stops before that norm."
                               : "";
@@ -89,7 +89,7 @@ std::vector<std::string> score_paths(const std::string& variant) {
 
 }  // namespace
 
-std::optional<Figure> update_figure(const Analysis& analysis) {
+std::optional<Figure> update_figure(const ResultDocument& analysis) {
   if (!has_scores(analysis, "update")) {
     return std::nullopt;
   }
@@ -104,7 +104,7 @@ std::optional<Figure> update_figure(const Analysis& analysis) {
   chart.y.high = 1.0;
   chart.y.lowest = kLowestScore;
   chart.series = score_series(
-      analysis, {held_out("update"), in_sample("update"), adjusted("update")}, Transform::kNone);
+      analysis, {held_out("update"), in_sample("update"), adjusted("update")}, ValueTransform::kNone);
   if (analysis.null_score()) {
     chart.references.push_back({*analysis.null_score(), null_label(analysis)});
   }
@@ -127,7 +127,7 @@ std::optional<Figure> update_figure(const Analysis& analysis) {
                 score_paths("update")};
 }
 
-std::optional<Figure> stream_figure(const Analysis& analysis) {
+std::optional<Figure> stream_figure(const ResultDocument& analysis) {
   if (!has_scores(analysis, "stream")) {
     return std::nullopt;
   }
@@ -149,7 +149,7 @@ std::optional<Figure> stream_figure(const Analysis& analysis) {
   linear.y.label = "R² of the stream";
   linear.y.high = 1.0;
   linear.y.lowest = kLowestScore;
-  linear.series = score_series(analysis, curves, Transform::kNone);
+  linear.series = score_series(analysis, curves, ValueTransform::kNone);
   if (analysis.null_score()) {
     linear.references.push_back({*analysis.null_score(), null_label(analysis)});
   }
@@ -158,7 +158,7 @@ std::optional<Figure> stream_figure(const Analysis& analysis) {
   unexplained.title = "Unexplained share of the stream over depth";
   unexplained.description = "The same scores as one minus R² on a logarithmic axis.";
   unexplained.y = unexplained_axis("stream");
-  unexplained.series = score_series(analysis, curves, Transform::kUnexplained);
+  unexplained.series = score_series(analysis, curves, ValueTransform::kUnexplained);
   unexplained.references.clear();
   std::vector<std::string> paths = score_paths("stream");
   paths.push_back("baselines.scaled_identity");
@@ -175,7 +175,7 @@ std::optional<Figure> stream_figure(const Analysis& analysis) {
                 paths};
 }
 
-std::optional<Figure> outlier_figure(const Analysis& analysis) {
+std::optional<Figure> outlier_figure(const ResultDocument& analysis) {
   const auto curves = [](const std::string& variant) {
     const std::string group = "linearity." + variant + ".";
     return std::vector<Curve>{held_out(variant),
@@ -225,10 +225,10 @@ std::optional<Figure> outlier_figure(const Analysis& analysis) {
   stream.description = "Unexplained share of the stream with all tokens and without outliers.";
   stream.y = unexplained_axis("stream");
   for (const Curve& curve : curves("update")) {
-    update.series.push_back(block_series(analysis, curve, Transform::kNone));
+    update.series.push_back(block_series(analysis, curve, ValueTransform::kNone));
   }
   for (const Curve& curve : curves("stream")) {
-    stream.series.push_back(block_series(analysis, curve, Transform::kUnexplained));
+    stream.series.push_back(block_series(analysis, curve, ValueTransform::kUnexplained));
   }
   Chart share;
   share.id = "outlier-share";
@@ -239,7 +239,7 @@ std::optional<Figure> outlier_figure(const Analysis& analysis) {
   share.y.low = 0.0;
   share.y.high = 1.0;
   share.series.push_back(
-      block_series(analysis, {"tokens.first.variance_share", "first tokens", 2}, Transform::kNone));
+      block_series(analysis, {"tokens.first.variance_share", "first tokens", 2}, ValueTransform::kNone));
   return Figure{"fig-outliers",
                 "Do a few tokens or directions carry the score?",
                 side_by_side({update, stream, share}, 3),

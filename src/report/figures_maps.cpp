@@ -28,7 +28,7 @@ std::vector<int64_t> spread(const std::vector<int64_t>& ranks) {
   return out;
 }
 
-std::vector<Rung> ladder(const Analysis& analysis) {
+std::vector<Rung> ladder(const ResultDocument& analysis) {
   std::vector<Rung> rungs = {{"baselines.scaled_identity", "scaled identity"},
                              {"baselines.diagonal", "diagonal"},
                              {"baselines.orthogonal", "scaled orthogonal"}};
@@ -45,7 +45,7 @@ std::vector<Rung> ladder(const Analysis& analysis) {
   return rungs;
 }
 
-HeatRow heat_row(const Analysis& analysis, const Rung& rung) {
+HeatRow heat_row(const ResultDocument& analysis, const Rung& rung) {
   HeatRow row{rung.label, rung.gap_above, {}};
   for (const Row& block : analysis.blocks()) {
     HeatCell cell;
@@ -76,7 +76,7 @@ std::vector<size_t> chosen_blocks(size_t count) {
   return out;
 }
 
-ChartSeries rank_series(const Analysis& analysis, size_t block, int color, Transform transform) {
+ChartSeries rank_series(const ResultDocument& analysis, size_t block, int color, ValueTransform transform) {
   const Row& row = analysis.blocks()[block];
   ChartSeries series{
       fmt::format("block {}", block), color, LineStyle::kStrong, MarkStyle::kSmallDot, {}};
@@ -86,7 +86,7 @@ ChartSeries rank_series(const Analysis& analysis, size_t block, int color, Trans
     ChartPoint point;
     point.x = static_cast<double>(rank);
     if (score) {
-      point.y = transform == Transform::kUnexplained ? 1 - *score : *score;
+      point.y = transform == ValueTransform::kUnexplained ? 1 - *score : *score;
       point.note = fmt::format("block {}, rank {}: R² {}", block, rank, metric_text(path, score));
     }
     series.points.push_back(std::move(point));
@@ -96,7 +96,7 @@ ChartSeries rank_series(const Analysis& analysis, size_t block, int color, Trans
 
 }  // namespace
 
-std::optional<Figure> ladder_figure(const Analysis& analysis) {
+std::optional<Figure> ladder_figure(const ResultDocument& analysis) {
   const std::vector<Rung> rungs = ladder(analysis);
   const bool has_baseline = std::any_of(rungs.begin(), rungs.end(), [](const Rung& rung) {
     return rung.path.starts_with("baselines.");
@@ -135,7 +135,7 @@ std::optional<Figure> ladder_figure(const Analysis& analysis) {
       paths};
 }
 
-std::optional<Figure> rank_figure(const Analysis& analysis) {
+std::optional<Figure> rank_figure(const ResultDocument& analysis) {
   const std::vector<int64_t> ranks = analysis.ranks();
   if (ranks.size() < 2) {
     return std::nullopt;
@@ -159,8 +159,8 @@ std::optional<Figure> rank_figure(const Analysis& analysis) {
   unexplained.y = unexplained_axis("stream");
   int color = 1;
   for (const size_t block : chosen_blocks(analysis.blocks().size())) {
-    linear.series.push_back(rank_series(analysis, block, color, Transform::kNone));
-    unexplained.series.push_back(rank_series(analysis, block, color, Transform::kUnexplained));
+    linear.series.push_back(rank_series(analysis, block, color, ValueTransform::kNone));
+    unexplained.series.push_back(rank_series(analysis, block, color, ValueTransform::kUnexplained));
     ++color;
   }
   if (!has_points(linear)) {

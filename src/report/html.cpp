@@ -26,7 +26,7 @@ std::string head_text(const Column& column, std::string_view prefix) {
 }
 
 // What the registry says about a metric, for the tooltip of its column.
-std::string head_note(const Analysis& analysis, const Column& column) {
+std::string head_note(const ResultDocument& analysis, const Column& column) {
   std::string note = column.path;
   const Json* definition = analysis.definition(column.path);
   const Json* meaning = definition == nullptr ? nullptr : find_path(*definition, "meaning");
@@ -61,7 +61,7 @@ void add_property(Markup& html, const std::string& name, const Json& value) {
 }  // namespace
 
 void add_metric_table(Markup& html,
-                      const Analysis& analysis,
+                      const ResultDocument& analysis,
                       const std::vector<Column>& columns,
                       std::string_view prefix) {
   html.open("div", {{"class", "scroll"}, {"tabindex", "0"}}).open("table").newline();

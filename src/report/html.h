@@ -17,7 +17,7 @@ std::string_view page_style();
 // A table of these columns, one row per block and one for the post-norm point. Missing cells say
 // why when the pointer rests on them. `prefix` is stripped from the paths in the heads.
 void add_metric_table(Markup& html,
-                      const Analysis& analysis,
+                      const ResultDocument& analysis,
                       const std::vector<Column>& columns,
                       std::string_view prefix);
 

@@ -16,7 +16,7 @@ namespace {
 // Nothing is loaded and nothing runs, whatever a result file holds.
 constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'";
 
-void add_head(Markup& html, const Analysis& analysis) {
+void add_head(Markup& html, const ResultDocument& analysis) {
   html.open("head").newline();
   html.leaf("meta", {{"charset", "utf-8"}}).newline();
   html.leaf("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}})
@@ -35,7 +35,7 @@ void add_list(Markup& html, const std::vector<std::string>& lines) {
   html.close();
 }
 
-void add_opening(Markup& html, const Analysis& analysis) {
+void add_opening(Markup& html, const ResultDocument& analysis) {
   html.open("header").newline();
   html.element("h1", "Linearity of " + analysis.model_name()).newline();
   html.element("p", {{"class", "lead"}}, model_line(analysis)).newline();
@@ -51,7 +51,7 @@ void add_opening(Markup& html, const Analysis& analysis) {
   html.close().close().newline();
 }
 
-void add_messages(Markup& html, const Analysis& analysis) {
+void add_messages(Markup& html, const ResultDocument& analysis) {
   if (const auto warnings = analysis.warnings(); !warnings.empty()) {
     html.open("section", {{"class", "warnings"}, {"aria-label", "Warnings"}});
     html.element("h2", warnings.size() == 1 ? "Warning" : "Warnings").newline();
@@ -66,7 +66,7 @@ void add_messages(Markup& html, const Analysis& analysis) {
 }
 
 // The figure's metrics that the document has, as columns, and the paths that hold their numbers.
-std::vector<Column> figure_columns(const Analysis& analysis, const Figure& figure) {
+std::vector<Column> figure_columns(const ResultDocument& analysis, const Figure& figure) {
   std::vector<Column> columns;
   for (const std::string& path : figure.paths) {
     const bool interval = path.ends_with("_ci");
@@ -89,7 +89,7 @@ std::string common_group(const std::vector<Column>& columns) {
   return group;
 }
 
-void add_figure(Markup& html, const Analysis& analysis, const Figure& figure, size_t number) {
+void add_figure(Markup& html, const ResultDocument& analysis, const Figure& figure, size_t number) {
   const std::vector<Column> columns = figure_columns(analysis, figure);
   std::vector<std::string> paths;
   for (const Column& column : columns) {
@@ -112,7 +112,7 @@ void add_figure(Markup& html, const Analysis& analysis, const Figure& figure, si
   html.close().close().newline();
 }
 
-void add_tables(Markup& html, const Analysis& analysis) {
+void add_tables(Markup& html, const ResultDocument& analysis) {
   const std::vector<ColumnGroup> groups = group_columns(collect_columns(analysis));
   html.open("section", {{"id", "blocks"}}).element("h2", "All numbers, block by block").newline();
   if (groups.empty()) {
@@ -136,7 +136,7 @@ std::string range_text(const Json& definition) {
   return end(0, "−∞") + " to " + end(1, "∞");
 }
 
-void add_definitions(Markup& html, const Analysis& analysis) {
+void add_definitions(Markup& html, const ResultDocument& analysis) {
   const Json* metrics = find_path(analysis.json(), "metrics");
   if (metrics == nullptr || metrics->empty()) {
     return;
@@ -168,7 +168,7 @@ void add_definitions(Markup& html, const Analysis& analysis) {
   html.close().close().close().newline();
 }
 
-void add_protocol(Markup& html, const Analysis& analysis) {
+void add_protocol(Markup& html, const ResultDocument& analysis) {
   html.open("section", {{"id", "protocol"}}).element("h2", "How it was measured").newline();
   if (const std::string text = analysis.text("protocol.description"); !text.empty()) {
     html.element("p", text).newline();
@@ -201,7 +201,7 @@ void add_protocol(Markup& html, const Analysis& analysis) {
 }  // namespace
 
 std::string render_html(const Json& document) {
-  const Analysis analysis(document);
+  const ResultDocument analysis(document);
   Markup html;
   html.append("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).newline();
   add_head(html, analysis);

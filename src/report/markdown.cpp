@@ -18,7 +18,7 @@ void add_line(const std::vector<std::string>& cells, std::string& out) {
   out += "|\n";
 }
 
-void add_facts(const Analysis& analysis, std::string& out) {
+void add_facts(const ResultDocument& analysis, std::string& out) {
   std::vector<std::string> heads, values, rule;
   for (const Fact& fact : key_facts(analysis)) {
     heads.push_back(markdown_text(fact.label));
@@ -31,7 +31,7 @@ void add_facts(const Analysis& analysis, std::string& out) {
   out += '\n';
 }
 
-void add_table(const Analysis& analysis,
+void add_table(const ResultDocument& analysis,
                const std::vector<BlockColumn>& columns,
                std::string& out) {
   std::vector<std::string> heads = {"block"};
@@ -56,7 +56,7 @@ void add_table(const Analysis& analysis,
   out += '\n';
 }
 
-void add_notes(const Analysis& analysis,
+void add_notes(const ResultDocument& analysis,
                const std::vector<BlockColumn>& columns,
                std::string& out) {
   std::vector<std::string> paths;
@@ -90,7 +90,7 @@ void add_list(std::string_view title, const std::vector<std::string>& lines, std
 }  // namespace
 
 std::string render_markdown(const Json& document) {
-  const Analysis analysis(document);
+  const ResultDocument analysis(document);
   std::string out = fmt::format("# Linearity of {}\n\n", markdown_text(analysis.model_name()));
   out += markdown_text(model_line(analysis)) + "  \n" + markdown_text(data_line(analysis)) + "\n\n";
   add_facts(analysis, out);

@@ -19,7 +19,7 @@ constexpr std::string_view kStream = "linearity.stream.held_out";
 using Scored = std::pair<double, const Row*>;
 
 // Blocks that have the metric, lowest first; equal values stay in block order.
-std::vector<Scored> ranked(const Analysis& analysis, std::string_view path) {
+std::vector<Scored> ranked(const ResultDocument& analysis, std::string_view path) {
   std::vector<Scored> out;
   for (const Row& row : analysis.blocks()) {
     if (const Number value = row.number(path); value) {
@@ -81,7 +81,7 @@ std::string overlap_remark(const std::vector<Scored>& scored, const Row& row) {
                           count == 1 ? "" : "s");
 }
 
-void describe_update(const Analysis& analysis, std::vector<std::string>& out) {
+void describe_update(const ResultDocument& analysis, std::vector<std::string>& out) {
   const std::vector<Scored> scored = ranked(analysis, kUpdate);
   if (scored.empty()) {
     return;
@@ -117,7 +117,7 @@ void describe_update(const Analysis& analysis, std::vector<std::string>& out) {
   }
 }
 
-void describe_stream(const Analysis& analysis, std::vector<std::string>& out) {
+void describe_stream(const ResultDocument& analysis, std::vector<std::string>& out) {
   const std::vector<Scored> stream = ranked(analysis, kStream);
   if (!stream.empty()) {
     const std::string remark =
@@ -154,7 +154,7 @@ void describe_stream(const Analysis& analysis, std::vector<std::string>& out) {
   }
 }
 
-void describe_sample(const Analysis& analysis, std::vector<std::string>& out) {
+void describe_sample(const ResultDocument& analysis, std::vector<std::string>& out) {
   std::vector<double> gaps;
   for (const Row& row : analysis.blocks()) {
     const Number in_sample = row.number("linearity.update.in_sample");
@@ -178,7 +178,7 @@ void describe_sample(const Analysis& analysis, std::vector<std::string>& out) {
   }
 }
 
-void describe_first_tokens(const Analysis& analysis, std::vector<std::string>& out) {
+void describe_first_tokens(const ResultDocument& analysis, std::vector<std::string>& out) {
   const std::vector<Scored> shares = ranked(analysis, "tokens.first.variance_share");
   if (shares.empty()) {
     return;
@@ -200,7 +200,7 @@ void describe_first_tokens(const Analysis& analysis, std::vector<std::string>& o
 
 }  // namespace
 
-std::vector<std::string> summarize(const Analysis& analysis) {
+std::vector<std::string> summarize(const ResultDocument& analysis) {
   std::vector<std::string> out;
   describe_update(analysis, out);
   describe_stream(analysis, out);

@@ -31,7 +31,7 @@ void trim_line(std::string& out) {
   out += '\n';
 }
 
-std::string header(const Analysis& analysis) {
+std::string header(const ResultDocument& analysis) {
   std::string out;
   add_wrapped("model", analysis.model_name() + " · " + model_line(analysis), out);
   add_wrapped("data", data_line(analysis), out);
@@ -56,7 +56,7 @@ struct Cells {
       gutters;  // before each column; an interval stays close to its score
 };
 
-Cells make_cells(const Analysis& analysis, const std::vector<BlockColumn>& columns) {
+Cells make_cells(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
   Cells cells{{""}, {"block"}, {}, {}, {""}};
   for (const BlockColumn& column : columns) {
     const bool repeated = !cells.groups.empty() && !column.group.empty() &&
@@ -92,7 +92,7 @@ void add_line(const std::vector<std::string>& line, const Cells& cells, std::str
   trim_line(out);
 }
 
-std::string body(const Analysis& analysis, const std::vector<BlockColumn>& columns) {
+std::string body(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
   const Cells cells = make_cells(analysis, columns);
   std::string out;
   add_line(cells.groups, cells, out);
@@ -103,7 +103,7 @@ std::string body(const Analysis& analysis, const std::vector<BlockColumn>& colum
   return out;
 }
 
-void add_footnotes(const Analysis& analysis,
+void add_footnotes(const ResultDocument& analysis,
                    const std::vector<BlockColumn>& columns,
                    std::string& out) {
   std::vector<std::string> paths;
@@ -130,7 +130,7 @@ void add_footnotes(const Analysis& analysis,
 }  // namespace
 
 std::string render_table(const Json& document) {
-  const Analysis analysis(document);
+  const ResultDocument analysis(document);
   const std::vector<BlockColumn> columns = block_columns(analysis);
   std::string out = header(analysis) + "\n";
   if (columns.empty()) {

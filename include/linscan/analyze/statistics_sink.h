@@ -1,4 +1,5 @@
-// Turns the batches of a block into its scores: moments of every fold, displacement, sampled rows, first tokens.
+// Turns the batches of a block into its scores: moments of every fold, displacement, sampled rows,
+// first tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,7 +32,8 @@ struct StatisticsOptions {
   TwoNnOptions two_nn;
 };
 
-// Scores x -> y for one target y of the block that runs: its own output, or the final-norm state of the last block.
+// Scores x -> y for one target y of the block that runs: its own output, or the final-norm state of
+// the last block.
 class StatisticsSink final : public Sink {
  public:
   explicit StatisticsSink(StatisticsOptions options);
@@ -53,28 +55,42 @@ class StatisticsSink final : public Sink {
     at::Tensor y;
   };
 
-  // One target's accumulators.
+  // One target's accumulators. With the metric group "tokens" the moments are those of all tokens
+  // but the first of their window: adding the few first ones afterwards is exact, taking them out
+  // again is not where they are huge.
   struct Target {
-    at::Tensor shift;                  // (C) fp64, near the mean of the target; undefined before its first batch
+    at::Tensor shift;  // (C) fp64, near the mean of the target; undefined before its first batch
     std::vector<StateMoments> states;  // of the target, one per fold
     std::vector<at::Tensor> cross;     // one per fold
     std::vector<at::Tensor> update_square;
     Displacement all;
     Displacement rest;  // without first tokens
     std::vector<FirstTokens> first;
-    std::vector<at::Tensor> sampled;   // rows for the intrinsic dimension
+    std::vector<at::Tensor> sampled;  // rows for the intrinsic dimension
   };
 
   void start_inputs(const BlockBatch& batch);
-  void accumulate(Target& target, const BlockBatch& batch, const at::Tensor& x64, const at::Tensor& y);
+  // rest  rows of the batch that are not the first of their window, undefined without the group
+  // "tokens"; x_rows  those rows, or all, of resid_pre: fp64 and shifted.
+  void accumulate(Target& target,
+                  const BlockBatch& batch,
+                  const at::Tensor& rest,
+                  const at::Tensor& x_rows,
+                  const at::Tensor& y);
   at::Tensor sampled_of(const BlockBatch& batch, const at::Tensor& state) const;
-  BlockScores score(Target& target);
-  FirstTokenScores score_first_tokens(const Target& target, const std::vector<PairMoments>& folds) const;
+  BlockScores score(Target& target, bool score_inputs);
+  FirstTokenScores score_first_tokens(const Target& target,
+                                      const std::vector<PairMoments>& rest,
+                                      const StateMoments& all) const;
+  // What was accumulated, one per fold.
   std::vector<PairMoments> pairs(const Target& target) const;
+  std::vector<PairMoments> with_first_tokens(const std::vector<PairMoments>& rest,
+                                             const Target& target) const;
 
   StatisticsOptions options_;
   at::Tensor shift_x_;
-  std::vector<StateMoments> inputs_;    // moments of resid_pre; from block 1 on those of the previous output
+  std::vector<StateMoments> inputs_;  // moments of resid_pre, of the same rows as Target::states;
+                                      // from block 1 on those of the previous output
   bool inputs_known_ = false;
   std::vector<at::Tensor> sampled_inputs_;  // resid_pre.0 only
   Target output_;

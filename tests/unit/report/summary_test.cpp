@@ -10,7 +10,7 @@ using testing::sample_document;
 using testing::sample_scores;
 
 std::string summary_of(const Json& document) {
-  const Analysis analysis(document);
+  const ResultDocument analysis(document);
   std::string out;
   for (const std::string& sentence : summarize(analysis)) {
     out += sentence + "\n";
@@ -69,7 +69,7 @@ TEST(Summary, NoScores_NoSentences) {
 
 TEST(Facts, SampleSizeAndNull_StandFirst) {
   const Json document = sample_document(2);
-  const std::vector<Fact> facts = key_facts(Analysis(document));
+  const std::vector<Fact> facts = key_facts(ResultDocument(document));
   ASSERT_GE(facts.size(), 4u);
   EXPECT_EQ(facts[0].value, "4,096");
   EXPECT_EQ(facts[2].value, "128");
