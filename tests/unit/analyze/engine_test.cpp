@@ -1,0 +1,253 @@
+#include "linscan/analyze/engine.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "linscan/analyze/analysis.h"
+#include "unit/analyze/test_windows.h"
+#include "unit/base/test_files.h"
+#include "unit/stats/test_data.h"
+
+namespace linscan {
+namespace {
+
+constexpr int64_t kHidden = 16;
+constexpr int64_t kBlocks = 3;
+constexpr int64_t kVocabulary = 50;
+constexpr int64_t kMlp = 24;
+
+std::vector<TensorEntry> llama_tensors() {
+  std::vector<TensorEntry> entries;
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
+    entries.push_back({name, DType::kF32, std::move(shape)});
+  };
+  add("model.embed_tokens.weight", {kVocabulary, kHidden});
+  for (int64_t block = 0; block < kBlocks; ++block) {
+    const std::string at = fmt::format("model.layers.{}.", block);
+    add(at + "input_layernorm.weight", {kHidden});
+    for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"}) {
+      add(at + "self_attn." + name + ".weight", {kHidden, kHidden});
+    }
+    add(at + "post_attention_layernorm.weight", {kHidden});
+    add(at + "mlp.gate_proj.weight", {kMlp, kHidden});
+    add(at + "mlp.up_proj.weight", {kMlp, kHidden});
+    add(at + "mlp.down_proj.weight", {kHidden, kMlp});
+  }
+  add("model.norm.weight", {kHidden});
+  add("lm_head.weight", {kVocabulary, kHidden});
+  return entries;
+}
+
+// A tiny random llama. `broken` names a tensor that gets one NaN.
+void write_llama(const testing::TemporaryFolder& folder, const std::string& broken = "") {
+  const Json config = {{"model_type", "llama"},
+                       {"architectures", {"LlamaForCausalLM"}},
+                       {"hidden_size", kHidden},
+                       {"intermediate_size", kMlp},
+                       {"num_hidden_layers", kBlocks},
+                       {"num_attention_heads", 4},
+                       {"num_key_value_heads", 4},
+                       {"vocab_size", kVocabulary},
+                       {"max_position_embeddings", 128},
+                       {"rms_norm_eps", 1e-5},
+                       {"hidden_act", "silu"},
+                       {"tie_word_embeddings", false},
+                       {"torch_dtype", "float32"}};
+  folder.write("config.json", config.dump());
+  const std::vector<TensorEntry> entries = llama_tensors();
+  SafetensorsWriter writer(folder / "model.safetensors", entries);
+  uint64_t seed = 1;
+  for (const TensorEntry& entry : entries) {
+    const at::Tensor noise =
+        normal(entry.shape.front(), entry.shape.size() > 1 ? entry.shape[1] : 1, seed++);
+    at::Tensor data =
+        (entry.shape.size() > 1 ? noise * 0.3 : noise * 0.1 + 1).to(at::kFloat).contiguous();
+    if (entry.name == broken) {
+      data[0][0] = std::numeric_limits<float>::quiet_NaN();
+    }
+    writer.write(entry.name,
+                 0,
+                 data.const_data_ptr<float>(),
+                 data.numel() * static_cast<int64_t>(sizeof(float)));
+  }
+  writer.commit();
+}
+
+TokenWindows stories() {
+  std::vector<WindowSpec> specs;
+  for (int32_t document = 0; document < 30; ++document) {
+    specs.push_back({20, document});
+    specs.push_back({3 + document % 11, document});
+  }
+  return make_windows(specs, kVocabulary);
+}
+
+struct Outcome {
+  std::optional<BadWeights> bad;
+  std::vector<Json> blocks;
+};
+
+Outcome run(const testing::TemporaryFolder& folder, int64_t batch_rows, bool spill) {
+  const Model model = open_model(folder.path());
+  const TokenWindows windows = stories();
+  const FoldPlan folds = assign_folds(windows, 3, 0);
+  const Schedule schedule = Schedule::make(windows, folds, batch_rows);
+  MemoryPlan plan;
+  plan.tokens = schedule.rows;
+  plan.batch_rows = batch_rows;
+  plan.spill = spill;
+  StatisticsSink sink({.metrics = {.linearity = true, .baselines = true, .tokens = true},
+                       .folds = folds.folds,
+                       .blocks = kBlocks,
+                       .sampled_rows = {},
+                       .two_nn = {}});
+  Sink* const sinks[] = {&sink};
+  Engine engine(model, windows, schedule, plan, at::kFloat, at::kCPU);
+  Outcome result;
+  result.bad = engine.run(sinks);
+  for (const BlockScores& scores : sink.blocks()) {
+    result.blocks.push_back(to_json(scores));
+  }
+  return result;
+}
+
+// Every number of two results, up to `tolerance`.
+void expect_near(const Json& a, const Json& b, double tolerance) {
+  const Json flat_a = a.flatten();
+  const Json flat_b = b.flatten();
+  ASSERT_EQ(flat_a.size(), flat_b.size());
+  for (const auto& [path, value] : flat_a.items()) {
+    if (value.is_number()) {
+      EXPECT_NEAR(value.get<double>(), flat_b[path].get<double>(), tolerance) << path;
+    }
+  }
+}
+
+TEST(Engine, SameRunTwice_IsBitwiseTheSame) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  EXPECT_EQ(run(folder, 64, false).blocks, run(folder, 64, false).blocks);
+}
+
+TEST(Engine, SpilledStream_IsBitwiseTheSame) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Outcome memory = run(folder, 64, false);
+  ASSERT_EQ(memory.blocks.size(), 3U);
+  EXPECT_EQ(memory.blocks, run(folder, 64, true).blocks);
+}
+
+TEST(Engine, AnyBatchSize_GivesTheSameScores) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Outcome whole = run(folder, 4096, false);
+  for (const int64_t rows : {1, 50, 333}) {
+    const Outcome parts = run(folder, rows, false);
+    for (size_t block = 0; block < 3; ++block) {
+      expect_near(whole.blocks[block], parts.blocks[block], 1e-5);
+    }
+  }
+}
+
+TEST(Engine, WeightsThatAreNotFinite_EndTheStreamBeforeTheirBlock) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Outcome good = run(folder, 64, false);
+  EXPECT_FALSE(good.bad);
+  const testing::TemporaryFolder damaged;
+  write_llama(damaged, "model.layers.1.mlp.up_proj.weight");
+  const Outcome bad = run(damaged, 64, false);
+  ASSERT_TRUE(bad.bad);
+  EXPECT_EQ(bad.bad->block, 1);
+  EXPECT_NE(bad.bad->reason.find("model.layers.1.mlp.up_proj.weight"), std::string::npos)
+      << bad.bad->reason;
+  ASSERT_EQ(bad.blocks.size(), 1U);
+  EXPECT_EQ(bad.blocks[0], good.blocks[0]);
+}
+
+TEST(Analyze, WeightsThatAreNotFinite_AreReportedAndEarlierScoresKept) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder, "model.layers.1.self_attn.q_proj.weight");
+  const Model model = open_model(folder.path());
+  AnalysisOptions options;
+  options.folds = 3;
+  options.context = 32;
+  options.dtype = "fp32";
+  options.device = "cpu";
+  const Analysis analysis = analyze(model, stories(), options);
+  EXPECT_NE(analysis.failure.find("model.layers.1.self_attn.q_proj.weight"), std::string::npos)
+      << analysis.failure;
+  const Json& blocks = analysis.result["blocks"];
+  ASSERT_EQ(blocks.size(), 3U);
+  EXPECT_TRUE(blocks[0]["linearity"]["update"]["held_out"].is_number());
+  for (const size_t block : {1, 2}) {
+    EXPECT_TRUE(blocks[block]["missing"].contains("*"));
+    EXPECT_FALSE(blocks[block].contains("linearity"));
+  }
+}
+
+TEST(ResidualStream, MemoryAndFile_HoldTheSameRows) {
+  const testing::TemporaryFolder folder;
+  const at::Tensor rows = normal(37, 5, 1).to(at::kFloat);
+  ResidualStream memory(37, 5);
+  ResidualStream file(37, 5, folder.path());
+  EXPECT_FALSE(memory.spilled());
+  EXPECT_TRUE(file.spilled());
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  for (ResidualStream* stream : {&memory, &file}) {
+    stream->store(20, rows.slice(0, 20));
+    stream->store(0, rows.slice(0, 0, 20));
+    EXPECT_TRUE(at::equal(stream->load(0, 37, at::kCPU), rows));
+    EXPECT_TRUE(at::equal(stream->load(13, 9, at::kCPU), rows.slice(0, 13, 22)));
+    stream->store(5, rows.slice(0, 0, 1).t().contiguous().t());
+    EXPECT_TRUE(at::equal(stream->load(5, 1, at::kCPU), rows.slice(0, 0, 1)));
+  }
+}
+
+TEST(ResidualStream, FolderThatIsNotThere_IsAnInputError) {
+  const testing::TemporaryFolder folder;
+  EXPECT_THROW(ResidualStream(3, 4, folder / "missing"), Error);
+}
+
+TEST(PlanMemory, Limit_DecidesWhereTheStreamIs) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Model model = open_model(folder.path());
+  std::vector<WindowSpec> specs(20000, {100, 0});
+  const TokenWindows windows = make_windows(specs, kVocabulary);
+  const FoldPlan folds = assign_folds(windows, 5, 0);
+  PlanRequest request{.compute_dtype = at::kFloat,
+                      .memory_limit = int64_t{1} << 40,
+                      .pair_statistics = true,
+                      .first_tokens = true,
+                      .sampled_rows = 4096,
+                      .logits = false};
+  const MemoryPlan roomy = plan_memory(model, windows, folds, request);
+  EXPECT_FALSE(roomy.spill);
+  EXPECT_EQ(roomy.tokens, 2000000);
+  EXPECT_EQ(roomy.stream, 2000000 * kHidden * 4);
+  EXPECT_EQ(roomy.to_json()["stream_in"], "memory");
+
+  request.memory_limit = roomy.total() - roomy.stream / 2;
+  const MemoryPlan tight = plan_memory(model, windows, folds, request);
+  EXPECT_TRUE(tight.spill);
+  EXPECT_LE(tight.total(), request.memory_limit);
+
+  request.memory_limit = 1 << 20;
+  try {
+    plan_memory(model, windows, folds, request);
+    FAIL();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("--memory-limit 1.00 MiB is too small"), std::string::npos) << message;
+    EXPECT_NE(message.find("at least"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace linscan
