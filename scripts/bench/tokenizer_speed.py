@@ -50,7 +50,8 @@ def write_corpus(paths, megabytes, record_bytes, out):
             source = rng.choice(words)
             start = rng.randrange(len(source))
             record, size = [], 0
-            for word in source[start:]:
+            for at in range(start, len(source)):
+                word = source[at]
                 if rng.random() < 0.02:
                     word = word[::-1] if rng.random() < 0.5 else str(rng.randrange(100000))
                 record.append(word)
