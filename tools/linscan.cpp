@@ -34,7 +34,8 @@ constexpr Command kCommands[] = {
 };
 
 void print_help() {
-  fmt::print("linscan {} - how linear are the blocks of a transformer decoder?\n\n", linscan::version());
+  fmt::print("linscan {} - how linear are the blocks of a transformer decoder?\n\n",
+             linscan::version());
   fmt::print("Usage: linscan COMMAND [OPTIONS]\n\nCommands:\n");
   for (const Command& command : kCommands) {
     fmt::print("  {:<10} {}\n", command.name, command.summary);
@@ -60,7 +61,8 @@ int main(int argc, char** argv) {
   }
   const fs::path program = linscan::executable_folder() / fmt::format("linscan-{}", name);
   if (name.starts_with("-") || name.find('/') != std::string_view::npos || !fs::exists(program)) {
-    fmt::print(stderr, "linscan: error: there is no command \"{}\"; `linscan --help` lists them\n", name);
+    fmt::print(
+        stderr, "linscan: error: there is no command \"{}\"; `linscan --help` lists them\n", name);
     return kExitUsage;
   }
   execv(program.c_str(), argv + 1);

@@ -1,4 +1,5 @@
-// linscan analyze MODEL: how linear is each block of a decoder, and how far can the number be trusted.
+// linscan analyze MODEL: how linear is each block of a decoder, and how far can the number be
+// trusted.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -66,7 +67,9 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->required()
       ->group("Model");
   o.data.add_to(app);
-  app.add_option("--seed", o.seed, "Seed of folds, sampled tokens and paper chunks")->group("Data")->type_name("S");
+  app.add_option("--seed", o.seed, "Seed of folds, sampled tokens and paper chunks")
+      ->group("Data")
+      ->type_name("S");
   app.add_option("--device", o.device, "auto, cpu or cuda[:i]")->group("Compute");
   app.add_option("--dtype", o.dtype, "Dtype of the matmuls; the residual stream is always fp32")
       ->group("Compute")
@@ -75,23 +78,33 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->group("Compute")
       ->check(CLI::Range(0, 4096))
       ->type_name("N");
-  app.add_option("--memory-limit", o.memory_limit, "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
+  app.add_option("--memory-limit",
+                 o.memory_limit,
+                 "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
       ->group("Compute")
       ->type_name("SIZE");
-  app.add_flag("--dry-run", o.dry_run, "Print the plan as JSON (memory, reads, batches) and stop")->group("Compute");
-  app.add_option("--metrics", o.metrics, metric_help())->group("Method")->delimiter(',')->type_name("LIST");
+  app.add_flag("--dry-run", o.dry_run, "Print the plan as JSON (memory, reads, batches) and stop")
+      ->group("Compute");
+  app.add_option("--metrics", o.metrics, metric_help())
+      ->group("Method")
+      ->delimiter(',')
+      ->type_name("LIST");
   app.add_option("--folds", o.folds, "Held-out folds; 1: no held-out scores")
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{100}))
       ->type_name("K");
-  app.add_flag("--paper", o.paper, "The published protocol: 128 chunks of 512 characters, in sample")->group("Method");
+  app.add_flag(
+         "--paper", o.paper, "The published protocol: 128 chunks of 512 characters, in sample")
+      ->group("Method");
   app.add_option("--format", o.format, "What standard output shows")
       ->group("Output")
       ->check(CLI::IsMember({"table", "json", "csv", "markdown"}));
   app.add_option("-o,--out", o.out, "Folder for result.json, layers.csv, report.html and run.toml")
       ->group("Output")
       ->type_name("DIR");
-  app.add_option("--dump-activations", o.dump_activations, "Write all states and logits as fp32 safetensors (small runs)")
+  app.add_option("--dump-activations",
+                 o.dump_activations,
+                 "Write all states and logits as fp32 safetensors (small runs)")
       ->group("Output")
       ->type_name("FILE");
   app.add_flag("--force", o.force, "Replace existing output")->group("Output");
@@ -107,7 +120,10 @@ MetricChoice choose_metrics(const std::vector<std::string>& names) {
     choice.tokens |= all || name == "tokens";
     const auto groups = metric_groups();
     if (!all && name != "none" && std::find(groups.begin(), groups.end(), name) == groups.end()) {
-      fail(ErrorKind::kUsage, "--metrics {}: expected all, none or some of {}", name, fmt::join(groups, ", "));
+      fail(ErrorKind::kUsage,
+           "--metrics {}: expected all, none or some of {}",
+           name,
+           fmt::join(groups, ", "));
     }
   }
   return choice;
@@ -136,23 +152,35 @@ Json effective_config(const AnalyzeOptions& o, const Json& result) {
           {"data", result["data"]["files"]},
           {"tokens", result["data"]["tokens"]},
           {"ctx", o.data.context},
-          {"text_field", o.data.text_field},
+          {"text-field", o.data.text_field},
           {"seed", o.seed},
-          {"dtype", o.dtype},
-          {"device", o.device},
+          {"dtype", result["compute"]["dtype"]},
+          {"device", result["compute"]["device"]},
           {"threads", threads()},
-          {"memory_limit", o.memory_limit},
+          {"memory-limit", o.memory_limit},
           {"metrics", o.metrics},
           {"folds", o.folds},
           {"paper", o.paper}};
 }
 
-void write_outputs(const fs::path& folder, bool force, const Json& result, const std::string& run_toml) {
-  AtomicFolder out(folder, force);
+// The same as a file for --config. JSON's strings, numbers, booleans and arrays are TOML's too.
+std::string to_toml(const Json& config, bool bundled_data) {
+  std::string toml = "# Repeats this run: linscan analyze --config run.toml\n";
+  for (const auto& [key, value] : config.items()) {
+    if (key != "data" || !bundled_data) {
+      toml += key + " = " + value.dump() + "\n";
+    }
+  }
+  return toml;
+}
+
+void write_outputs(const AnalyzeOptions& o, const Json& result) {
+  const fs::path folder(o.out);
+  AtomicFolder out(folder, o.force);
   write_file_atomically(out.staging() / "result.json", result.dump(1) + "\n");
   write_file_atomically(out.staging() / "layers.csv", render_csv(result));
   write_file_atomically(out.staging() / "report.html", render_html(result));
-  write_file_atomically(out.staging() / "run.toml", run_toml);
+  write_file_atomically(out.staging() / "run.toml", to_toml(result["config"], o.data.bundled()));
   out.commit();
   log::info("report: {}", (folder / "report.html").string());
 }
@@ -169,7 +197,7 @@ void print_result(const std::string& format, const Json& result) {
   }
 }
 
-void run(const AnalyzeOptions& o, const std::string& run_toml) {
+void run(const AnalyzeOptions& o) {
   set_threads(o.threads);
   const AnalysisOptions options = to_analysis(o);
   // Outputs are checked before the work, not after it.
@@ -183,8 +211,12 @@ void run(const AnalyzeOptions& o, const std::string& run_toml) {
   const int64_t tokens = o.data.tokens > 0 ? o.data.tokens : default_tokens(model.config.hidden);
   const TokenWindows windows =
       load_windows(o.data, o.model, model.config.vocabulary, tokens, o.paper, o.seed);
-  if (model.config.position == PositionKind::kLearned && options.context > model.config.max_positions) {
-    fail_input("--ctx {}: {} has learned positions for {} tokens only", options.context, o.model, model.config.max_positions);
+  if (model.config.position == PositionKind::kLearned &&
+      options.context > model.config.max_positions) {
+    fail_input("--ctx {}: {} has learned positions for {} tokens only",
+               options.context,
+               o.model,
+               model.config.max_positions);
   }
   if (o.dry_run) {
     std::cout << plan_analysis(model, windows, options).dump(1) << '\n';
@@ -193,7 +225,7 @@ void run(const AnalyzeOptions& o, const std::string& run_toml) {
   Analysis analysis = analyze(model, windows, options);
   analysis.result["config"] = effective_config(o, analysis.result);
   if (!o.out.empty()) {
-    write_outputs(o.out, o.force, analysis.result, run_toml);
+    write_outputs(o, analysis.result);
   }
   print_result(o.format, analysis.result);
   if (!analysis.failure.empty()) {
@@ -206,10 +238,11 @@ void run(const AnalyzeOptions& o, const std::string& run_toml) {
 
 int main(int argc, char** argv) {
   using namespace linscan::tools;
-  ToolApp tool("linscan-analyze",
-               "How linear is each block of a transformer decoder, and how far can that number be trusted?",
-               "linscan analyze ./pythia-70m --data wiki.txt --out pythia-70m-linearity");
+  ToolApp tool(
+      "linscan-analyze",
+      "How linear is each block of a transformer decoder, and how far can that number be trusted?",
+      "linscan analyze ./pythia-70m --data wiki.txt --out pythia-70m-linearity");
   AnalyzeOptions options;
   add_options(tool.cli(), options);
-  return tool.run(argc, argv, [&] { run(options, tool.cli().config_to_str(true, false)); });
+  return tool.run(argc, argv, [&] { run(options); });
 }

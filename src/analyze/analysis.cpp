@@ -21,9 +21,11 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kNeighbourTokens = 4096;   // of the intrinsic dimension: its cost grows with the square
-constexpr double kPaperKeptShare = 0.2;      // TwoNN of the code published with the paper
-constexpr int64_t kTokensPerDimension = 5;   // below n = 5 d the held-out score says more about n than about the block
+constexpr int64_t kNeighbourTokens =
+    4096;  // of the intrinsic dimension: its cost grows with the square
+constexpr double kPaperKeptShare = 0.2;  // TwoNN of the code published with the paper
+constexpr int64_t kTokensPerDimension =
+    5;  // below n = 5 d the held-out score says more about n than about the block
 
 // The run with every choice made.
 struct Setup {
@@ -40,12 +42,13 @@ bool stored_in_16_bits(const Model& model) {
   return item_size(dtype) == 2;
 }
 
-// Storage rows of the tokens whose neighbours are looked for, ascending: a seeded sample, or with --paper the first ones
-// in text order.
+// Storage rows of the tokens whose neighbours are looked for, ascending: a seeded sample, or with
+// --paper the first ones in text order.
 std::vector<int64_t> choose_sampled_rows(const TokenWindows& windows,
                                          const Schedule& schedule,
                                          const AnalysisOptions& options) {
-  std::vector<int64_t> rows(static_cast<size_t>(schedule.rows));  // storage row of the token at each text position
+  std::vector<int64_t> rows(
+      static_cast<size_t>(schedule.rows));  // storage row of the token at each text position
   int64_t storage_row = 0;
   for (const ScheduledBatch& batch : schedule.batches) {
     for (const int64_t index : batch.windows) {
@@ -69,10 +72,17 @@ int64_t memory_limit(const AnalysisOptions& options) {
 
 Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOptions& options) {
   const at::Device device = parse_device(options.device);
-  Setup setup{device, choose_compute_dtype(options.dtype, stored_in_16_bits(model), device), {}, {}, {}, {}};
+  Setup setup{device,
+              choose_compute_dtype(options.dtype, stored_in_16_bits(model), device),
+              {},
+              {},
+              {},
+              {}};
   setup.folds = assign_folds(windows, options.paper ? 1 : options.folds, options.seed);
   const int64_t sampled =
-      options.metrics.geometry ? std::min<int64_t>(static_cast<int64_t>(windows.ids.size()), kNeighbourTokens) : 0;
+      options.metrics.geometry
+          ? std::min<int64_t>(static_cast<int64_t>(windows.ids.size()), kNeighbourTokens)
+          : 0;
   setup.memory = plan_memory(model,
                              windows,
                              setup.folds,
@@ -91,10 +101,14 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
 
 std::string dtype_of_weights(const Model& model) {
   switch (model.weights.find(Slot::kDownWeight, 0)->tensor->dtype) {
-    case DType::kF64: return "fp64";
-    case DType::kF16: return "fp16";
-    case DType::kBF16: return "bf16";
-    default: return "fp32";
+    case DType::kF64:
+      return "fp64";
+    case DType::kF16:
+      return "fp16";
+    case DType::kBF16:
+      return "bf16";
+    default:
+      return "fp32";
   }
 }
 
@@ -124,15 +138,17 @@ Json describe_metrics(const MetricChoice& metrics) {
   for (const MetricInfo& metric : metric_registry()) {
     const bool wanted = (metric.group == "linearity" && metrics.linearity) ||
                         (metric.group == "baselines" && metrics.baselines) ||
-                        (metric.group == "geometry" && metrics.geometry) || (metric.group == "tokens" && metrics.tokens);
+                        (metric.group == "geometry" && metrics.geometry) ||
+                        (metric.group == "tokens" && metrics.tokens);
     if (wanted) {
-      json[std::string(metric.path)] = {{"label", metric.label},
-                                        {"group", metric.group},
-                                        {"formula", metric.formula},
-                                        {"meaning", metric.meaning},
-                                        {"range", {number_or_null(metric.lowest), number_or_null(metric.highest)}},
-                                        {"direction", metric.direction},
-                                        {"source", metric.source}};
+      json[std::string(metric.path)] = {
+          {"label", metric.label},
+          {"group", metric.group},
+          {"formula", metric.formula},
+          {"meaning", metric.meaning},
+          {"range", {number_or_null(metric.lowest), number_or_null(metric.highest)}},
+          {"direction", metric.direction},
+          {"source", metric.source}};
     }
   }
   return json;
@@ -146,16 +162,19 @@ Json describe_protocol(const Setup& setup, const AnalysisOptions& options) {
   protocol["fold_of_window"] = setup.folds.fold_of_window;
   if (options.paper) {
     protocol["description"] =
-        "The published protocol: 128 random non-overlapping chunks of 512 characters, each a window of its own; every score "
-        "in sample. The last point of the paper's figure 1 is \"post_norm\". Moments are accumulated and solved in fp64, the "
+        "The published protocol: 128 random non-overlapping chunks of 512 characters, each a "
+        "window of its own; every score "
+        "in sample. The last point of the paper's figure 1 is \"post_norm\". Moments are "
+        "accumulated and solved in fp64, the "
         "published code used fp32.";
   } else {
     protocol["description"] = fmt::format(
-        "Held-out scores by {}-fold cross-validation over the {}s of the text: each fold is predicted by the map fitted to the "
-        "others; intervals are 95 % over folds. All other scores are in sample. The residual stream is kept in fp32, moments in "
-        "fp64.",
+        "Held-out scores by {}-fold cross-validation, a fold being {}: each fold is predicted by "
+        "the map fitted to the others; "
+        "intervals are 95 % over folds. All other scores are in sample. The residual stream is "
+        "kept in fp32, moments in fp64.",
         setup.folds.folds,
-        setup.folds.unit);
+        setup.folds.unit == "document" ? "whole documents" : "a span of neighbouring windows");
   }
   return protocol;
 }
@@ -169,51 +188,64 @@ std::vector<std::string> collect_warnings(const Model& model,
   const int64_t d = model.config.hidden;
   if (options.bundled_data) {
     warnings.push_back(
-        "scores depend on the text: these are for the bundled demo stories; name your own with --data for figures to publish");
+        "scores depend on the text: these are for the bundled demo stories; name your own with "
+        "--data for figures to publish");
   }
   if (options.metrics.any() && n <= d + 1) {
     warnings.push_back(
-        fmt::format("{} tokens for {} features: every in-sample score is 1 by construction and nothing can be held out; "
+        fmt::format("{} tokens for {} features: every in-sample score is 1 by construction and "
+                    "nothing can be held out; "
                     "give at least {} tokens",
                     n,
                     d,
                     kTokensPerDimension * d));
   } else if (options.metrics.any() && n < kTokensPerDimension * d) {
-    warnings.push_back(fmt::format("only {:.1f} tokens per feature (n = {}, d = {}): in-sample scores are inflated and held-out "
-                                   "scores pessimistic; give at least {} tokens",
-                                   static_cast<double>(n) / static_cast<double>(d),
-                                   n,
-                                   d,
-                                   kTokensPerDimension * d));
+    warnings.push_back(
+        fmt::format("only {:.1f} tokens per feature (n = {}, d = {}): in-sample scores are "
+                    "inflated and held-out "
+                    "scores pessimistic; give at least {} tokens",
+                    static_cast<double>(n) / static_cast<double>(d),
+                    n,
+                    d,
+                    kTokensPerDimension * d));
   }
   if (options.context > model.config.max_positions) {
-    warnings.push_back(fmt::format("windows of {} tokens are longer than the {} positions the model was made for",
-                                   options.context,
-                                   model.config.max_positions));
+    warnings.push_back(
+        fmt::format("windows of {} tokens are longer than the {} positions the model was made for",
+                    options.context,
+                    model.config.max_positions));
   }
   if (windows.invalid_utf8 > 0) {
-    warnings.push_back(fmt::format("{} invalid UTF-8 sequences in the text were replaced by U+FFFD", windows.invalid_utf8));
+    warnings.push_back(fmt::format("{} invalid UTF-8 sequences in the text were replaced by U+FFFD",
+                                   windows.invalid_utf8));
   }
   if (!options.paper && options.metrics.linearity && setup.folds.unit != "document") {
-    warnings.push_back(fmt::format("{} document{} for {} folds: folds are spans of neighbouring windows instead",
-                                   windows.documents,
-                                   windows.documents == 1 ? "" : "s",
-                                   setup.folds.folds));
+    warnings.push_back(
+        fmt::format("{} document{} for {} folds: folds are spans of neighbouring windows instead",
+                    windows.documents,
+                    windows.documents == 1 ? "" : "s",
+                    setup.folds.folds));
   }
   return warnings;
 }
 
 std::string now_utc() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+  return fmt::format(
+      "{:%Y-%m-%dT%H:%M:%SZ}",
+      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
 // "blocks", "post_norm" and "embedding"; blocks that were never reached carry the reason.
-void add_scores(const StatisticsSink& sink, int64_t blocks, const std::string& failure, Json& result) {
+void add_scores(const StatisticsSink& sink,
+                int64_t blocks,
+                const std::string& failure,
+                Json& result) {
   Json list = Json::array();
   for (int64_t block = 0; block < blocks; ++block) {
     const auto& scored = sink.blocks();
-    Json scores = block < static_cast<int64_t>(scored.size()) ? to_json(scored[static_cast<size_t>(block)])
-                                                              : to_json(BlockScores{.failure = failure});
+    Json scores = block < static_cast<int64_t>(scored.size())
+                      ? to_json(scored[static_cast<size_t>(block)])
+                      : to_json(BlockScores{.failure = failure});
     Json entry = {{"block", block}};
     entry.update(scores);
     list.push_back(std::move(entry));
@@ -235,7 +267,9 @@ int64_t default_tokens(int64_t hidden) {
   return std::max<int64_t>(16384, 8 * hidden);
 }
 
-Json plan_analysis(const Model& model, const TokenWindows& windows, const AnalysisOptions& options) {
+Json plan_analysis(const Model& model,
+                   const TokenWindows& windows,
+                   const AnalysisOptions& options) {
   const Setup setup = prepare(model, windows, options);
   Json plan = {{"schema", "linscan.plan/1"}};
   plan["model"] = describe_model(model);
@@ -266,7 +300,8 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
     sinks.push_back(&statistics);
   }
   if (options.dump_activations) {
-    sinks.push_back(&dump.emplace(*options.dump_activations, model.config, windows, setup.schedule));
+    sinks.push_back(
+        &dump.emplace(*options.dump_activations, model.config, windows, setup.schedule));
   }
   Engine engine(model, windows, setup.schedule, setup.memory, setup.compute_dtype, setup.device);
   const std::optional<BadWeights> bad = engine.run(sinks);
@@ -287,7 +322,8 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
   result["model"] = describe_model(model);
   result["model"]["weights_sha256"] = engine.weights_sha256();
   result["data"] = describe_data(windows, options);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result["compute"] = {{"device", setup.device.str()},
                        {"dtype", dtype_name(setup.compute_dtype)},
                        {"threads", threads()},

@@ -36,7 +36,8 @@ class Writer {
   }
 
   Json linearity(const std::string& path, const LinearityScores& scores) {
-    return {{"stream", target(path + ".stream", scores.stream)}, {"update", target(path + ".update", scores.update)}};
+    return {{"stream", target(path + ".stream", scores.stream)},
+            {"update", target(path + ".update", scores.update)}};
   }
 
   // In sample and held out only.
@@ -60,9 +61,10 @@ class Writer {
   }
 
   Json geometry(const GeometryScores& scores) {
-    return {{"anisotropy", value("geometry.anisotropy", scores.anisotropy)},
-            {"intrinsic_dimension", value("geometry.intrinsic_dimension", scores.intrinsic_dimension)},
-            {"effective_rank", value("geometry.effective_rank", scores.effective_rank)}};
+    return {
+        {"anisotropy", value("geometry.anisotropy", scores.anisotropy)},
+        {"intrinsic_dimension", value("geometry.intrinsic_dimension", scores.intrinsic_dimension)},
+        {"effective_rank", value("geometry.effective_rank", scores.effective_rank)}};
   }
 
   Json tokens(const FirstTokenScores& scores) {
@@ -71,8 +73,10 @@ class Writer {
     Json rest;
     rest["stream"] = short_target(path + ".stream", scores.without_first.stream);
     rest["update"] = short_target(path + ".update", scores.without_first.update);
-    rest["cosine"] = value(path + ".cosine", scores.rest ? Score::of(scores.rest->cosine()) : single);
-    rest["norm_ratio"] = value(path + ".norm_ratio", scores.rest ? Score::of(scores.rest->norm_ratio()) : single);
+    rest["cosine"] =
+        value(path + ".cosine", scores.rest ? Score::of(scores.rest->cosine()) : single);
+    rest["norm_ratio"] =
+        value(path + ".norm_ratio", scores.rest ? Score::of(scores.rest->norm_ratio()) : single);
     Json first;
     first["count"] = scores.count;
     first["norm_out"] = value("tokens.first.norm_out", scores.norm_out);

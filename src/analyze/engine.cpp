@@ -19,7 +19,9 @@ namespace {
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds) {}
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  ~Stopwatch() {
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
@@ -30,7 +32,8 @@ class Stopwatch {
 
 std::unique_ptr<ResidualStream> make_stream(const MemoryPlan& plan, int64_t hidden) {
   if (plan.spill) {
-    return std::make_unique<ResidualStream>(plan.tokens, hidden, std::filesystem::temp_directory_path());
+    return std::make_unique<ResidualStream>(
+        plan.tokens, hidden, std::filesystem::temp_directory_path());
   }
   return std::make_unique<ResidualStream>(plan.tokens, hidden);
 }
@@ -170,8 +173,16 @@ void Engine::show(const ScheduledBatch& batch,
     return;
   }
   const at::Tensor first_tokens = first_token_rows(layout, device_);
-  BlockBatch shown{block,    batch.fold,    batch.first_row, layout,         first_tokens,
-                   x,        out.attention, out.mlp,         out.resid_post, {},
+  BlockBatch shown{block,
+                   batch.fold,
+                   batch.first_row,
+                   layout,
+                   first_tokens,
+                   x,
+                   out.attention,
+                   out.mlp,
+                   out.resid_post,
+                   {},
                    {}};
   if (block + 1 == model_.config.blocks()) {
     const Stopwatch watch(seconds_.forward);

@@ -39,7 +39,8 @@ std::vector<Unit> span_units(const std::vector<Window>& windows, int64_t count) 
     const int64_t remaining_windows = static_cast<int64_t>(windows.size() - w);
     const int64_t remaining_units = count - static_cast<int64_t>(units.size());
     const bool boundary = seen * count >= total * static_cast<int64_t>(units.size());
-    if (units.empty() || (remaining_units > 0 && (boundary || remaining_windows <= remaining_units))) {
+    if (units.empty() ||
+        (remaining_units > 0 && (boundary || remaining_windows <= remaining_units))) {
       units.push_back({w, w, 0});
     }
     units.back().last = w + 1;

@@ -11,15 +11,16 @@ namespace {
 
 constexpr int64_t kFp32 = 4;
 constexpr int64_t kFp64 = 8;
-constexpr int64_t kBatchRows = 4096;     // large enough that matmuls run at full rate
+constexpr int64_t kBatchRows = 4096;  // large enough that matmuls run at full rate
 constexpr int64_t kLeastBatchRows = 128;
 
 bool stored_as(const TensorView& tensor, at::ScalarType type) {
-  return (tensor.dtype == DType::kF32 && type == at::kFloat) || (tensor.dtype == DType::kBF16 && type == at::kBFloat16);
+  return (tensor.dtype == DType::kF32 && type == at::kFloat) ||
+         (tensor.dtype == DType::kBF16 && type == at::kBFloat16);
 }
 
-// The running block in the compute dtype plus the next one as stored. Weights already in the compute dtype are used where
-// they are mapped; only query, key and value are copied, side by side.
+// The running block in the compute dtype plus the next one as stored. Weights already in the
+// compute dtype are used where they are mapped; only query, key and value are copied, side by side.
 int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
   const int64_t item = compute_dtype == at::kFloat ? 4 : 2;
   int64_t most = 0;
@@ -29,8 +30,10 @@ int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
       running += tensor->elements() * item;
     }
     const bool separate = model.weights.find(Slot::kQueryWeight, block) != nullptr;
-    if (separate && stored_as(*model.weights.find(Slot::kQueryWeight, block)->tensor, compute_dtype)) {
-      running += (model.config.query_size() + 2 * model.config.key_size()) * model.config.hidden * item;
+    if (separate &&
+        stored_as(*model.weights.find(Slot::kQueryWeight, block)->tensor, compute_dtype)) {
+      running +=
+          (model.config.query_size() + 2 * model.config.key_size()) * model.config.hidden * item;
     }
     most = std::max(most, running);
   }
@@ -38,7 +41,10 @@ int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
 }
 
 // Moments of one block (x, y and cross for every fold) and the solver's temporaries.
-int64_t statistics_bytes(const Model& model, const FoldPlan& folds, const PlanRequest& request, int64_t windows) {
+int64_t statistics_bytes(const Model& model,
+                         const FoldPlan& folds,
+                         const PlanRequest& request,
+                         int64_t windows) {
   const int64_t hidden = model.config.hidden;
   int64_t bytes = request.sampled_rows * hidden * kFp32;
   if (request.pair_statistics) {
@@ -56,7 +62,8 @@ int64_t statistics_bytes(const Model& model, const FoldPlan& folds, const PlanRe
 
 int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {
   const DecoderConfig& c = model.config;
-  const int64_t stream = 10 * c.hidden * kFp32 + (request.pair_statistics ? 4 * c.hidden * kFp64 : 0);
+  const int64_t stream =
+      10 * c.hidden * kFp32 + (request.pair_statistics ? 4 * c.hidden * kFp64 : 0);
   const int64_t attention = 3 * (c.query_size() + 2 * c.key_size()) * kFp32;
   const int64_t mlp = (c.mlp_kind == MlpKind::kGated ? 3 : 2) * c.mlp * kFp32;
   const int64_t head = request.logits ? 2 * c.vocabulary * kFp32 : 0;
@@ -96,15 +103,17 @@ MemoryPlan plan_memory(const Model& model,
       break;
     }
   }
-  fail_input("--memory-limit {} is too small for {}: at least {} are needed ({} weights, {} statistics, {} batch, {} program); "
-             "fewer --folds or a shorter --ctx need less",
-             format_bytes(plan.limit),
-             model.checkpoint.folder().string(),
-             format_bytes(plan.total()),
-             format_bytes(plan.weights),
-             format_bytes(plan.statistics),
-             format_bytes(plan.batch),
-             format_bytes(plan.runtime));
+  fail_input(
+      "--memory-limit {} is too small for {}: at least {} are needed ({} weights, {} statistics, "
+      "{} batch, {} program); "
+      "fewer --folds or a shorter --ctx need less",
+      format_bytes(plan.limit),
+      model.checkpoint.folder().string(),
+      format_bytes(plan.total()),
+      format_bytes(plan.weights),
+      format_bytes(plan.statistics),
+      format_bytes(plan.batch),
+      format_bytes(plan.runtime));
 }
 
 Json MemoryPlan::to_json() const {

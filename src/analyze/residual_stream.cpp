@@ -20,18 +20,20 @@ ResidualStream::ResidualStream(int64_t rows, int64_t hidden, const std::filesyst
   std::string name = (folder / "linscan-stream-XXXXXX").string();
   file_ = mkstemp(name.data());
   if (file_ < 0) {
-    fail_input("{}: the residual stream cannot be spilled there: {}; set TMPDIR or raise --memory-limit",
-               folder.string(),
-               std::strerror(errno));
+    fail_input(
+        "{}: the residual stream cannot be spilled there: {}; set TMPDIR or raise --memory-limit",
+        folder.string(),
+        std::strerror(errno));
   }
   unlink(name.c_str());
   const int64_t bytes = rows * hidden * static_cast<int64_t>(sizeof(float));
   if (const int error = posix_fallocate(file_, 0, bytes); error != 0) {
     close(file_);
-    fail_input("{}: no room for {} bytes of residual stream: {}; set TMPDIR or raise --memory-limit",
-               folder.string(),
-               bytes,
-               std::strerror(error));
+    fail_input(
+        "{}: no room for {} bytes of residual stream: {}; set TMPDIR or raise --memory-limit",
+        folder.string(),
+        bytes,
+        std::strerror(error));
   }
 }
 
@@ -55,7 +57,8 @@ at::Tensor ResidualStream::load(int64_t first, int64_t count, at::Device device)
     if (done < 0 && errno == EINTR) {
       continue;
     }
-    LINSCAN_CHECK(done > 0, kInput, "reading the spilled residual stream failed: {}", std::strerror(errno));
+    LINSCAN_CHECK(
+        done > 0, kInput, "reading the spilled residual stream failed: {}", std::strerror(errno));
     to += done;
     offset += done;
   }
@@ -77,7 +80,8 @@ void ResidualStream::store(int64_t first, const at::Tensor& x) {
     if (done < 0 && errno == EINTR) {
       continue;
     }
-    LINSCAN_CHECK(done > 0, kInput, "writing the spilled residual stream failed: {}", std::strerror(errno));
+    LINSCAN_CHECK(
+        done > 0, kInput, "writing the spilled residual stream failed: {}", std::strerror(errno));
     from += done;
     offset += done;
   }

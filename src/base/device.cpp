@@ -21,7 +21,8 @@ double matmul_seconds(at::ScalarType type) {
   for (int repeat = 0; repeat < 4; ++repeat) {
     const auto start = std::chrono::steady_clock::now();
     at::mm(a, a);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
 }
@@ -36,17 +37,22 @@ at::Device parse_device(std::string_view text) {
     return at::Device(at::kCPU);
   }
   if (text == "cuda" || text.starts_with("cuda:")) {
-    LINSCAN_CHECK(at::hasCUDA(), kUsage, "--device {}: this build or machine has no CUDA device", text);
+    LINSCAN_CHECK(
+        at::hasCUDA(), kUsage, "--device {}: this build or machine has no CUDA device", text);
     const std::string index(text.size() > 5 ? text.substr(5) : "0");
     if (!index.empty() && index.size() < 4 && std::all_of(index.begin(), index.end(), ::isdigit) &&
         std::stoi(index) < static_cast<int>(torch::cuda::device_count())) {
       return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(std::stoi(index)));
     }
   }
-  fail(ErrorKind::kUsage, "--device {}: expected auto, cpu or cuda[:i] with i below the number of GPUs", text);
+  fail(ErrorKind::kUsage,
+       "--device {}: expected auto, cpu or cuda[:i] with i below the number of GPUs",
+       text);
 }
 
-at::ScalarType choose_compute_dtype(std::string_view text, bool stored_in_16_bits, at::Device device) {
+at::ScalarType choose_compute_dtype(std::string_view text,
+                                    bool stored_in_16_bits,
+                                    at::Device device) {
   if (text == "fp32") {
     return at::kFloat;
   }
@@ -68,11 +74,16 @@ at::ScalarType choose_compute_dtype(std::string_view text, bool stored_in_16_bit
 
 std::string_view dtype_name(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return "fp32";
-    case at::kBFloat16: return "bf16";
-    case at::kHalf: return "fp16";
-    case at::kDouble: return "fp64";
-    default: return "other";
+    case at::kFloat:
+      return "fp32";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kHalf:
+      return "fp16";
+    case at::kDouble:
+      return "fp64";
+    default:
+      return "other";
   }
 }
 

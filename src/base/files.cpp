@@ -112,7 +112,8 @@ AtomicFolder::AtomicFolder(fs::path path, bool force) : path_(std::move(path)) {
     path_ = path_.parent_path();  // "out/" names the folder "out"
   }
   if (fs::exists(path_)) {
-    LINSCAN_CHECK(fs::is_directory(path_), kInput, "{}: exists and is not a folder", path_.string());
+    LINSCAN_CHECK(
+        fs::is_directory(path_), kInput, "{}: exists and is not a folder", path_.string());
     if (!fs::is_empty(path_) && !force) {
       fail_input("{}: exists and is not empty; choose another folder or pass --force",
                  path_.string());

@@ -13,8 +13,10 @@ namespace linscan {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxMessage = 200;
 
-// Watches the parse events: nlohmann keeps the last of two equal keys silently, and recurses without a limit of ours.
+// Watches the parse events: nlohmann keeps the last of two equal keys silently, and recurses
+// without a limit of ours.
 class StrictParse {
  public:
   explicit StrictParse(std::string_view what) : what_(what) {}
@@ -49,12 +51,15 @@ Json parse_json(std::string_view text, std::string_view what) {
     StrictParse strict(what);
     return Json::parse(text, std::ref(strict));
   } catch (const Json::exception& e) {
-    // e.g. "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-    const std::string_view message = e.what();
-    const size_t bracket = message.find("] ");
-    fail_input("{}: not valid JSON: {}",
-               what,
-               bracket == std::string_view::npos ? message : message.substr(bracket + 2));
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..., last read: '<up to
+    // the whole file>'"
+    std::string_view message = e.what();
+    if (const size_t bracket = message.find("] "); bracket != std::string_view::npos) {
+      message.remove_prefix(bracket + 2);
+    }
+    const bool too_long = message.size() > kMaxMessage;
+    fail_input(
+        "{}: not valid JSON: {}{}", what, message.substr(0, kMaxMessage), too_long ? "..." : "");
   }
 }
 
@@ -76,7 +81,8 @@ std::string read_file(const std::filesystem::path& path, int64_t max_bytes) {
   while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
     text.append(buffer, static_cast<size_t>(in.gcount()));
     if (static_cast<int64_t>(text.size()) > max_bytes) {
-      fail_input("{}: larger than {} bytes, which no file of this kind is", path.string(), max_bytes);
+      fail_input(
+          "{}: larger than {} bytes, which no file of this kind is", path.string(), max_bytes);
     }
   }
   if (in.bad()) {

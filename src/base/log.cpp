@@ -13,8 +13,8 @@ namespace linscan::log {
 namespace {
 
 struct State {
-  std::shared_ptr<spdlog::logger> logger =
-      std::make_shared<spdlog::logger>("linscan", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>(
+      "linscan", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   Level level = Level::kInfo;
   State() {
     logger->set_level(spdlog::level::debug);
@@ -29,10 +29,14 @@ State& state() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kError: return spdlog::level::err;
-    case Level::kWarn: return spdlog::level::warn;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kDebug: return spdlog::level::debug;
+    case Level::kError:
+      return spdlog::level::err;
+    case Level::kWarn:
+      return spdlog::level::warn;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kDebug:
+      return spdlog::level::debug;
   }
   return spdlog::level::info;
 }

@@ -29,7 +29,7 @@ constexpr int kBarWidth = 24;
 }  // namespace
 
 std::string format_duration(double seconds) {
-  if (seconds < 60) {
+  if (seconds < 59.95) {  // 59.97 would print as 60.0s
     return fmt::format("{:.1f}s", seconds);
   }
   const auto whole = static_cast<int64_t>(std::lround(seconds));

@@ -57,7 +57,8 @@ int64_t parse_bytes(std::string_view text) {
   }
   const double bytes = std::ldexp(number, std::max(shift, 0));
   if (error != std::errc() || shift < 0 || !(number >= 0) || bytes > 9e18) {
-    fail(ErrorKind::kUsage, "\"{}\" is not a size; write for example 8GiB, 512MiB or 1048576", text);
+    fail(
+        ErrorKind::kUsage, "\"{}\" is not a size; write for example 8GiB, 512MiB or 1048576", text);
   }
   return static_cast<int64_t>(bytes);
 }

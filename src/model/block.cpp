@@ -11,7 +11,8 @@ at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
   return at::linear(x, linear.weight, linear.bias);
 }
 
-// x  (B, T, heads, D). Rotates the first R features of every head, as halves: (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
+// x  (B, T, heads, D). Rotates the first R features of every head, as halves: (x1, x2) -> (x1 cos -
+// x2 sin, x2 cos + x1 sin).
 at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables) {
   const int64_t half = tables.cos.size(-1);
   const at::Tensor cos = tables.cos.unsqueeze(1);  // (T, 1, R/2)
@@ -49,7 +50,9 @@ at::Tensor attend(const DecoderConfig& config,
     const int64_t rows = run.windows * run.length;
     const at::Tensor mine = qkv.narrow(0, run.first_row, rows);
     const auto split = [&](int64_t start, int64_t size, int64_t heads) {
-      return mine.narrow(1, start, size).unflatten(1, {heads, config.head_size}).unflatten(0, {run.windows, run.length});
+      return mine.narrow(1, start, size)
+          .unflatten(1, {heads, config.head_size})
+          .unflatten(0, {run.windows, run.length});
     };
     at::Tensor query = split(0, query_size, config.heads);  // (B, T, H, D)
     at::Tensor key = split(query_size, key_size, config.kv_heads);
@@ -75,11 +78,16 @@ at::Tensor attend(const DecoderConfig& config,
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {
   switch (activation) {
-    case Activation::kGeluErf: return at::gelu(x);
-    case Activation::kGeluTanh: return at::gelu(x, "tanh");
-    case Activation::kQuickGelu: return x * at::sigmoid(1.702 * x);
-    case Activation::kRelu: return at::relu(x);
-    case Activation::kSilu: return at::silu(x);
+    case Activation::kGeluErf:
+      return at::gelu(x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kQuickGelu:
+      return x * at::sigmoid(1.702 * x);
+    case Activation::kRelu:
+      return at::relu(x);
+    case Activation::kSilu:
+      return at::silu(x);
   }
   TORCH_CHECK(false, "unknown activation");
 }
@@ -97,7 +105,9 @@ at::Tensor attention_sublayer(const DecoderConfig& config,
   return apply_linear(weights.output, mixed).to(at::kFloat);
 }
 
-at::Tensor mlp_sublayer(const DecoderConfig& config, const BlockWeights& weights, const at::Tensor& x) {
+at::Tensor mlp_sublayer(const DecoderConfig& config,
+                        const BlockWeights& weights,
+                        const at::Tensor& x) {
   const at::Tensor input = x.to(weights.up.weight.scalar_type());
   at::Tensor hidden = apply_linear(weights.up, input);
   if (config.mlp_kind == MlpKind::kGated) {
@@ -148,7 +158,8 @@ BlockOutput forward_block(const DecoderConfig& config,
   out.attention = attention_sublayer(config, block, weights, attention_input, layout, positions);
   const at::Tensor middle = x + out.attention;
   const bool parallel = config.residual == ResidualKind::kParallel;
-  out.mlp = mlp_sublayer(config, weights, apply_norm(config, weights.mlp_norm, parallel ? x : middle));
+  out.mlp =
+      mlp_sublayer(config, weights, apply_norm(config, weights.mlp_norm, parallel ? x : middle));
   out.resid_post = middle + out.mlp;
   return out;
 }
@@ -165,7 +176,8 @@ at::Tensor forward_embedding(const DecoderConfig& config,
   if (weights.positions.defined()) {
     std::vector<at::Tensor> rows;
     for (const BatchLayout::Run& run : layout.runs()) {
-      rows.push_back(at::arange(config.position_offset, config.position_offset + run.length).repeat({run.windows}));
+      rows.push_back(at::arange(config.position_offset, config.position_offset + run.length)
+                         .repeat({run.windows}));
     }
     x = x + weights.positions.index_select(0, at::cat(rows)).to(device, at::kFloat);
   }

@@ -58,14 +58,16 @@ int64_t ConfigReader::size(std::initializer_list<std::string_view> keys) const {
   return value;
 }
 
-int64_t ConfigReader::size_or(std::initializer_list<std::string_view> keys, int64_t otherwise) const {
+int64_t ConfigReader::size_or(std::initializer_list<std::string_view> keys,
+                              int64_t otherwise) const {
   std::string_view key;
   const Json* value = find(keys, &key);
   if (value == nullptr) {
     return otherwise;
   }
   if (!value->is_number_integer() || *value <= 0 || *value > kMaxSize) {
-    fail_input("{}: expected an integer from 1 to {}, got {}", path(key), kMaxSize, short_dump(*value));
+    fail_input(
+        "{}: expected an integer from 1 to {}, got {}", path(key), kMaxSize, short_dump(*value));
   }
   return value->get<int64_t>();
 }

@@ -1,4 +1,5 @@
-// Typed, checked access to config.json: every value is tested before use, every message names the file and the key.
+// Typed, checked access to config.json: every value is tested before use, every message names the
+// file and the key.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ class ConfigReader {
   // Present and not null.
   bool has(std::string_view key) const;
 
-  // The first of `keys` that is present. Sizes are positive and at most 2^24, so that products of a few cannot overflow.
+  // The first of `keys` that is present. Sizes are positive and at most 2^24, so that products of a
+  // few cannot overflow.
   int64_t size(std::initializer_list<std::string_view> keys) const;
   int64_t size_or(std::initializer_list<std::string_view> keys, int64_t otherwise) const;
   double number(std::string_view key) const;

@@ -10,21 +10,24 @@
 namespace linscan {
 namespace {
 
-// 1 / base^(2i/R), in fp32 as HF computes it: the last bits of the angles at far positions depend on that. (R/2)
+// 1 / base^(2i/R), in fp32 as HF computes it: the last bits of the angles at far positions depend
+// on that. (R/2)
 at::Tensor plain_frequencies(double base, int64_t dimensions) {
   const at::Tensor exponent =
       at::arange(0, dimensions, 2, at::kFloat) / static_cast<double>(dimensions);
   return at::reciprocal(at::pow(at::Scalar(base), exponent));
 }
 
-// HF _compute_llama3_parameters: long wavelengths are stretched by `factor`, short ones kept, between them a ramp.
+// HF _compute_llama3_parameters: long wavelengths are stretched by `factor`, short ones kept,
+// between them a ramp.
 at::Tensor llama3_frequencies(const RotaryConfig& rotary) {
   const at::Tensor frequency = plain_frequencies(rotary.base, rotary.dimensions);
   const auto context = static_cast<double>(rotary.original_positions);
   const double longest = context / rotary.low_frequency_factor;
   const double shortest = context / rotary.high_frequency_factor;
   const at::Tensor wavelength = 2 * std::numbers::pi / frequency;
-  const at::Tensor stretched = at::where(wavelength > longest, frequency / rotary.factor, frequency);
+  const at::Tensor stretched =
+      at::where(wavelength > longest, frequency / rotary.factor, frequency);
   const at::Tensor ramp = (context / wavelength - rotary.low_frequency_factor) /
                           (rotary.high_frequency_factor - rotary.low_frequency_factor);
   const at::Tensor smooth = (1 - ramp) * stretched / rotary.factor + ramp * stretched;
@@ -34,22 +37,30 @@ at::Tensor llama3_frequencies(const RotaryConfig& rotary) {
 
 at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
   switch (rotary.scaling) {
-    case RopeScaling::kNone: return plain_frequencies(rotary.base, rotary.dimensions);
-    case RopeScaling::kLinear: return plain_frequencies(rotary.base, rotary.dimensions) / rotary.factor;
-    case RopeScaling::kLlama3: return llama3_frequencies(rotary);
-    case RopeScaling::kDynamic: break;
+    case RopeScaling::kNone:
+      return plain_frequencies(rotary.base, rotary.dimensions);
+    case RopeScaling::kLinear:
+      return plain_frequencies(rotary.base, rotary.dimensions) / rotary.factor;
+    case RopeScaling::kLlama3:
+      return llama3_frequencies(rotary);
+    case RopeScaling::kDynamic:
+      break;
   }
-  // HF _compute_dynamic_ntk_parameters: the base grows once a window is longer than the original context.
+  // HF _compute_dynamic_ntk_parameters: the base grows once a window is longer than the original
+  // context.
   const auto context = static_cast<double>(rotary.original_positions);
   const double reach = std::max(static_cast<double>(length), context);
   const auto dimensions = static_cast<double>(rotary.dimensions);
   const double growth = rotary.factor * reach / context - (rotary.factor - 1);
-  return plain_frequencies(rotary.base * std::pow(growth, dimensions / (dimensions - 2)), rotary.dimensions);
+  return plain_frequencies(rotary.base * std::pow(growth, dimensions / (dimensions - 2)),
+                           rotary.dimensions);
 }
 
 }  // namespace
 
-PositionCache::PositionCache(const DecoderConfig& config, at::ScalarType compute_dtype, at::Device device)
+PositionCache::PositionCache(const DecoderConfig& config,
+                             at::ScalarType compute_dtype,
+                             at::Device device)
     : config_(config), dtype_(compute_dtype), device_(device) {}
 
 const PositionCache::Rotary& PositionCache::rotary(int64_t length) {
@@ -57,7 +68,7 @@ const PositionCache::Rotary& PositionCache::rotary(int64_t length) {
   if (found != rotary_.end()) {
     return found->second;
   }
-  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);          // (T, 1)
+  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);               // (T, 1)
   const at::Tensor angle = position * frequencies(config_.rotary, length).unsqueeze(0);  // (T, R/2)
   Rotary tables{angle.cos().to(device_, dtype_), angle.sin().to(device_, dtype_)};
   return rotary_.emplace(length, std::move(tables)).first->second;

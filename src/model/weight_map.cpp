@@ -18,15 +18,24 @@ constexpr size_t kMaxListed = 12;
 // The value of a dimension letter.
 int64_t dimension(char letter, const DecoderConfig& config) {
   switch (letter) {
-    case 'C': return config.hidden;
-    case 'V': return config.vocabulary;
-    case 'E': return config.embedding;
-    case 'P': return config.max_positions + config.position_offset;
-    case 'F': return config.mlp;
-    case 'H': return config.heads;
-    case 'K': return config.kv_heads;
-    case 'D': return config.head_size;
-    default: break;
+    case 'C':
+      return config.hidden;
+    case 'V':
+      return config.vocabulary;
+    case 'E':
+      return config.embedding;
+    case 'P':
+      return config.max_positions + config.position_offset;
+    case 'F':
+      return config.mlp;
+    case 'H':
+      return config.heads;
+    case 'K':
+      return config.kv_heads;
+    case 'D':
+      return config.head_size;
+    default:
+      break;
   }
   fail(ErrorKind::kInternal, "weight table: unknown dimension letter '{}'", letter);
 }
@@ -85,7 +94,8 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 }
 
 bool is_floating(DType dtype) {
-  return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+  return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kF16 ||
+         dtype == DType::kBF16;
 }
 
 // Gathers what is wrong, so that the user sees all of it at once.
@@ -109,13 +119,16 @@ class Problems {
   }
 
  private:
-  static void append(std::string& text, std::string_view title, const std::vector<std::string>& items) {
+  static void append(std::string& text,
+                     std::string_view title,
+                     const std::vector<std::string>& items) {
     if (items.empty()) {
       return;
     }
     text += fmt::format("{}{} {}: ", text.empty() ? "" : "; ", items.size(), title);
     const size_t shown = std::min(items.size(), kMaxListed);
-    text += fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<int64_t>(shown), ", "));
+    text += fmt::format(
+        "{}", fmt::join(items.begin(), items.begin() + static_cast<int64_t>(shown), ", "));
     if (items.size() > shown) {
       text += fmt::format(" and {} more", items.size() - shown);
     }
@@ -135,13 +148,15 @@ WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
   const std::string_view prefix = choose_prefix(checkpoint, family, rows);
   Problems problems;
   std::set<std::string> known;
-  std::map<std::pair<int64_t, Slot>, std::string> wanted;  // slots not found yet, with the name looked for
+  std::map<std::pair<int64_t, Slot>, std::string>
+      wanted;  // slots not found yet, with the name looked for
 
   for (const WeightRow& row : rows) {
     const int64_t first = is_block_row(row) ? 0 : kOutsideBlocks;
     const int64_t last = is_block_row(row) ? map.blocks_ - 1 : kOutsideBlocks;
-    const std::vector<int64_t> expected =
-        row.presence == Presence::kIgnored ? std::vector<int64_t>{} : expected_shape(row.shape, config);
+    const std::vector<int64_t> expected = row.presence == Presence::kIgnored
+                                              ? std::vector<int64_t>{}
+                                              : expected_shape(row.shape, config);
     for (int64_t block = first; block <= last; ++block) {
       const std::string name = concrete_name(row.pattern, prefix, block);
       known.insert(name);
@@ -167,14 +182,15 @@ WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
       wanted.erase(key);
     }
   }
-  // A tied model may store its one matrix as embedding or as head; where both are stored both are kept, as
-  // transformers 5 does.
+  // A tied model may store its one matrix as embedding or as head; where both are stored both are
+  // kept, as transformers 5 does.
   if (config.tied_head) {
     const std::pair embedding(kOutsideBlocks, Slot::kTokenEmbedding);
     const std::pair head(kOutsideBlocks, Slot::kHead);
     if (map.weights_.contains(embedding) != map.weights_.contains(head)) {
       const bool has_embedding = map.weights_.contains(embedding);
-      map.weights_.emplace(has_embedding ? head : embedding, map.weights_.at(has_embedding ? embedding : head));
+      map.weights_.emplace(has_embedding ? head : embedding,
+                           map.weights_.at(has_embedding ? embedding : head));
       wanted.erase(has_embedding ? head : embedding);
     }
   }
@@ -204,7 +220,9 @@ const MappedWeight* WeightMap::find(Slot slot, int64_t block) const {
 
 std::vector<const TensorView*> WeightMap::block_tensors(int64_t block) const {
   std::set<const TensorView*> distinct;
-  for (auto it = weights_.lower_bound({block, Slot{0}}); it != weights_.end() && it->first.first == block; ++it) {
+  for (auto it = weights_.lower_bound({block, Slot{0}});
+       it != weights_.end() && it->first.first == block;
+       ++it) {
     distinct.insert(it->second.tensor);
   }
   return {distinct.begin(), distinct.end()};

@@ -13,16 +13,26 @@ namespace {
 
 at::ScalarType scalar_type(DType dtype) {
   switch (dtype) {
-    case DType::kF64: return at::kDouble;
-    case DType::kF32: return at::kFloat;
-    case DType::kF16: return at::kHalf;
-    case DType::kBF16: return at::kBFloat16;
-    case DType::kI64: return at::kLong;
-    case DType::kI32: return at::kInt;
-    case DType::kI16: return at::kShort;
-    case DType::kI8: return at::kChar;
-    case DType::kU8: return at::kByte;
-    case DType::kBool: return at::kBool;
+    case DType::kF64:
+      return at::kDouble;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI16:
+      return at::kShort;
+    case DType::kI8:
+      return at::kChar;
+    case DType::kU8:
+      return at::kByte;
+    case DType::kBool:
+      return at::kBool;
   }
   fail(ErrorKind::kInternal, "unknown dtype");
 }
@@ -35,18 +45,24 @@ at::Tensor group_qkv_rows(const at::Tensor& stored, int64_t heads, int64_t head_
   return stored.reshape(split).transpose(0, 1).reshape(stored.sizes());
 }
 
-at::Tensor apply_transform(const at::Tensor& stored, Transform transform, const DecoderConfig& config) {
+at::Tensor apply_transform(const at::Tensor& stored,
+                           Transform transform,
+                           const DecoderConfig& config) {
   switch (transform) {
-    case Transform::kNone: return stored;
-    case Transform::kTranspose: return stored.t();
-    case Transform::kQkvPerHead: return group_qkv_rows(stored, config.heads, config.head_size);
+    case Transform::kNone:
+      return stored;
+    case Transform::kTranspose:
+      return stored.t();
+    case Transform::kQkvPerHead:
+      return group_qkv_rows(stored, config.heads, config.head_size);
   }
   fail(ErrorKind::kInternal, "unknown weight transform");
 }
 
 int64_t count_non_finite(const TensorView& view) {
   const at::Tensor values = tensor_from_view(view);
-  // One pass in the common case: a NaN or an infinity anywhere makes the sum non-finite. Only then count.
+  // One pass in the common case: a NaN or an infinity anywhere makes the sum non-finite. Only then
+  // count.
   if (std::isfinite(values.sum(at::kDouble).item<double>())) {
     return 0;
   }
@@ -63,9 +79,9 @@ at::Tensor tensor_from_view(const TensorView& view) {
     return at::empty(view.shape, options);
   }
   // The deleter owns a reference to the mapping, so the view outlives the checkpoint object.
-  at::Tensor tensor =
-      at::from_blob(data, view.shape, [file = view.file](void*) {}, options);
-  const bool aligned = reinterpret_cast<uintptr_t>(data) % static_cast<size_t>(item_size(view.dtype)) == 0;
+  at::Tensor tensor = at::from_blob(data, view.shape, [file = view.file](void*) {}, options);
+  const bool aligned =
+      reinterpret_cast<uintptr_t>(data) % static_cast<size_t>(item_size(view.dtype)) == 0;
   return aligned ? tensor : tensor.clone();
 }
 
@@ -144,7 +160,10 @@ HeadWeights WeightLoader::head() const {
 std::string WeightLoader::find_non_finite(std::optional<int64_t> block) const {
   for (const TensorView* tensor : block ? map_.block_tensors(*block) : map_.model_tensors()) {
     if (const int64_t count = count_non_finite(*tensor); count > 0) {
-      return fmt::format("{} holds {} value{} that are NaN or infinite", tensor->name, count, count == 1 ? "" : "s");
+      return fmt::format("{} holds {} value{} that are NaN or infinite",
+                         tensor->name,
+                         count,
+                         count == 1 ? "" : "s");
     }
   }
   return "";

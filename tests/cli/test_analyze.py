@@ -98,7 +98,7 @@ def test_other_formats_have_one_row_per_block(model, ids, form):
     assert out.endswith("\n") and "\x1b" not in out
     if form == "csv":
         rows = out.splitlines()
-        assert len(rows) == 4 and len({row.count(",") for row in rows}) == 1
+        assert len(rows) == 5 and len({row.count(",") for row in rows}) == 1  # header, three blocks, post_norm
     assert "nan" not in out.lower().replace("finance", "")
 
 
@@ -204,7 +204,7 @@ def test_unknown_architecture(model, ids):
 
 @pytest.mark.parametrize("change", [{"hidden_size": -1}, {"hidden_size": 0}, {"num_hidden_layers": 10 ** 12},
                                     {"num_attention_heads": 7}, {"num_attention_heads": 0}, {"num_key_value_heads": 3},
-                                    {"vocab_size": "many"}, {"hidden_act": "nonsense"}, {"rms_norm_eps": None},
+                                    {"vocab_size": "many"}, {"hidden_act": "nonsense"}, {"rms_norm_eps": -1.0},
                                     {"rope_scaling": {"type": "nonsense", "factor": 2.0}}, {"intermediate_size": 2 ** 62}])
 def test_hostile_config_values(model, ids, change):
     (model / "config.json").write_text(json.dumps({**LLAMA, **change}))
@@ -263,8 +263,11 @@ def test_weights_that_are_not_finite_name_their_block(model, ids, value):
         tensors["model.layers.1.mlp.down_proj.weight"][3, 5] = value
     change_tensors(model, change)
     result = analyze(model, "--data", ids, "--ctx", 32, "--format", "json")
-    assert "block 1" in result.stderr, result.stderr
-    assert "NaN" not in result.stdout and "Infinity" not in result.stdout
+    assert result.returncode == 1 and "block 1" in result.stderr, result.stderr
+    document = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert document["blocks"][0]["linearity"]["stream"]["in_sample"] is not None
+    for block in document["blocks"][1:]:
+        assert "linearity" not in block and "down_proj" in block["missing"]["*"]
 
 
 # --- bad data: exit 1, one line

@@ -18,11 +18,15 @@ bool is_raw_ids(const std::filesystem::path& file) {
 }  // namespace
 
 void DataOptions::add_to(CLI::App& app) {
-  app.add_option("--data", files,
-                 "Text (.txt), JSON lines (.jsonl, also .gz .zst) or raw token ids (.i32, .u16); default: the bundled corpus")
+  app.add_option("--data",
+                 files,
+                 "Text (.txt), JSON lines (.jsonl, also .gz .zst) or raw token ids (.i32, .u16); "
+                 "default: the bundled corpus")
       ->group("Data")
       ->type_name("FILE");
-  app.add_option("--tokens", tokens, "At most N tokens; 0: 16,384 or 8 times the hidden size, whichever is more")
+  app.add_option("--tokens",
+                 tokens,
+                 "At most N tokens; 0: 16,384 or 8 times the hidden size, whichever is more")
       ->group("Data")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
@@ -52,13 +56,20 @@ TokenWindows load_windows(const DataOptions& options,
     }
   }
   if (paper) {
-    LINSCAN_CHECK(tokenizer, kUsage, "--paper draws chunks of characters: --data must be text, not token ids");
-    return read_paper_chunks(files, *tokenizer, vocabulary_size, {.seed = seed, .context = options.context, .text_field = options.text_field});
+    LINSCAN_CHECK(tokenizer,
+                  kUsage,
+                  "--paper draws chunks of characters: --data must be text, not token ids");
+    return read_paper_chunks(
+        files,
+        *tokenizer,
+        vocabulary_size,
+        {.seed = seed, .context = options.context, .text_field = options.text_field});
   }
-  return read_windows(files,
-                      tokenizer ? &*tokenizer : nullptr,
-                      vocabulary_size,
-                      {.max_tokens = tokens, .context = options.context, .text_field = options.text_field});
+  return read_windows(
+      files,
+      tokenizer ? &*tokenizer : nullptr,
+      vocabulary_size,
+      {.max_tokens = tokens, .context = options.context, .text_field = options.text_field});
 }
 
 }  // namespace linscan::tools

@@ -1,4 +1,5 @@
-// The "Data" group: which text, how much of it, cut how. Shared by every command that pushes text through a model.
+// The "Data" group: which text, how much of it, cut how. Shared by every command that pushes text
+// through a model.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -22,9 +23,8 @@ struct DataOptions {
   bool bundled() const { return files.empty(); }
 };
 
-
-// Reads the windows of `options` for the model in `folder` (its tokenizer is opened only when some file is text).
-// `paper_seed` >= 0 draws the published protocol's chunks instead.
+// Reads the windows of `options` for the model in `folder` (its tokenizer is opened only when some
+// file is text). `paper_seed` >= 0 draws the published protocol's chunks instead.
 TokenWindows load_windows(const DataOptions& options,
                           const std::filesystem::path& folder,
                           int64_t vocabulary_size,

@@ -24,12 +24,15 @@ constexpr int kExitInterrupted = 130;
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kUsage: return kExitUsage;
-    case ErrorKind::kInternal: return kExitInternal;
+    case ErrorKind::kUsage:
+      return kExitUsage;
+    case ErrorKind::kInternal:
+      return kExitInternal;
     case ErrorKind::kInput:
     case ErrorKind::kUnsupported:
     case ErrorKind::kNumeric:
-    case ErrorKind::kGate: return kExitInput;
+    case ErrorKind::kGate:
+      return kExitInput;
   }
   return kExitInternal;
 }
@@ -39,9 +42,29 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// Messages quote file names and file contents: control characters and bytes that are not UTF-8
+// would garble terminals and logs, so they become '?'.
+std::string printable(std::string text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const size_t length = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    bool good = byte >= 0x20 && byte != 0x7f && !(byte >= 0x80 && byte < 0xc2) && byte < 0xf5 &&
+                i + length <= text.size();
+    for (size_t k = 1; good && k < length; ++k) {
+      good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
+    }
+    if (!good) {
+      text[i] = '?';
+    }
+    i += good ? length : 1;
+  }
+  return text;
+}
+
 void print_error(const std::string& tool, const std::string& message) {
   Progress::clear_line();
-  std::fprintf(stderr, "%s: error: %s\n", tool.c_str(), message.c_str());
+  std::fprintf(stderr, "%s: error: %s\n", tool.c_str(), printable(message).c_str());
 }
 
 }  // namespace
@@ -72,7 +95,7 @@ int ToolApp::run(int argc, char** argv, const std::function<void()>& body) {
     print_error(name_, first_line(e.what()) + " (see --help)");
     return kExitUsage;
   }
-  const auto level = general_.quiet        ? log::Level::kWarn
+  const auto level = general_.quiet         ? log::Level::kWarn
                      : general_.verbose > 0 ? log::Level::kDebug
                                             : log::Level::kInfo;
   log::configure(name_, level);
@@ -96,8 +119,8 @@ int ToolApp::run(int argc, char** argv, const std::function<void()>& body) {
     print_error(name_, "out of memory; lower --memory-limit or --tokens");
     return kExitInput;
   } catch (const std::exception& e) {
-    print_error(name_,
-                fmt::format("internal: {}", general_.verbose > 1 ? e.what() : first_line(e.what())));
+    print_error(
+        name_, fmt::format("internal: {}", general_.verbose > 1 ? e.what() : first_line(e.what())));
     return kExitInternal;
   }
 }

@@ -1,4 +1,5 @@
-// What every command does the same: help style, general options, logging, signals, errors to exit codes.
+// What every command does the same: help style, general options, logging, signals, errors to exit
+// codes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -15,8 +16,9 @@ struct GeneralOptions {
   int verbose = 0;
 };
 
-// A CLI11 app in the house style: defaults shown, unknown configuration keys are errors, options of the
-// "General" group added (-h, -q, -v, --config, --version). `example` is one real command shown at the end of --help.
+// A CLI11 app in the house style: defaults shown, unknown configuration keys are errors, options of
+// the "General" group added (-h, -q, -v, --config, --version). `example` is one real command shown
+// at the end of --help.
 class ToolApp {
  public:
   ToolApp(std::string name, std::string description, std::string example);
@@ -25,8 +27,9 @@ class ToolApp {
   const std::string& name() const { return name_; }
   const GeneralOptions& general() const { return general_; }
 
-  // Parses the command line, sets up logging and signals, runs `body` and turns every outcome into an exit code:
-  // 0 done, 1 bad input or failed gate, 2 usage, 3 internal, 130 interrupted. The only place that catches.
+  // Parses the command line, sets up logging and signals, runs `body` and turns every outcome into
+  // an exit code: 0 done, 1 bad input or failed gate, 2 usage, 3 internal, 130 interrupted. The
+  // only place that catches.
   int run(int argc, char** argv, const std::function<void()>& body);
 
  private:

@@ -11,8 +11,8 @@
 
 namespace linscan {
 
-// Writes resid_pre.0, resid_post.0 .. resid_post.{L-1} and final_norm, each (tokens, C), and logits (tokens, V): fp32, rows in
-// the order of the token ids. The file appears when commit() is called.
+// Writes resid_pre.0, resid_post.0 .. resid_post.{L-1} and final_norm, each (tokens, C), and logits
+// (tokens, V): fp32, rows in the order of the token ids. The file appears when commit() is called.
 class ActivationWriter final : public Sink {
  public:
   ActivationWriter(const std::filesystem::path& path,

@@ -29,7 +29,8 @@ struct AnalysisOptions {
   std::optional<std::filesystem::path> dump_activations;
 };
 
-// What the run would do, without reading weights: the memory plan with data counts, as printed by --dry-run.
+// What the run would do, without reading weights: the memory plan with data counts, as printed by
+// --dry-run.
 Json plan_analysis(const Model& model, const TokenWindows& windows, const AnalysisOptions& options);
 
 struct Analysis {

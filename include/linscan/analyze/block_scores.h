@@ -14,7 +14,7 @@ namespace linscan {
 // The same block without the first token of every window, and what those tokens are like.
 struct FirstTokenScores {
   LinearityScores without_first;
-  std::optional<Displacement> rest;   // absent when every window is one token long
+  std::optional<Displacement> rest;  // absent when every window is one token long
   int64_t count = 0;
   double norm_out = 0;
   Score variance_share;
@@ -30,8 +30,8 @@ struct BlockScores {
   std::string failure;  // set when the block could not be scored at all: why
 };
 
-// One entry of result.json "blocks", without its number. Values that do not exist are null, with their reasons under
-// "missing" by path ("linearity.stream.held_out").
+// One entry of result.json "blocks", without its number. Values that do not exist are null, with
+// their reasons under "missing" by path ("linearity.stream.held_out").
 Json to_json(const BlockScores& scores);
 
 // "geometry" of a state alone, for the embedding; reasons as above.

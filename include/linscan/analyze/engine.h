@@ -1,4 +1,5 @@
-// Layer-major streaming: for each block, all tokens. Weights are read once, the next block while this one runs.
+// Layer-major streaming: for each block, all tokens. Weights are read once, the next block while
+// this one runs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -41,8 +42,8 @@ class Engine {
          at::ScalarType compute_dtype,
          at::Device device);
 
-  // Pushes all tokens through all blocks and shows every batch to every sink. Weights that are not finite end the stream
-  // before their block. Throws Interrupted after Ctrl-C.
+  // Pushes all tokens through all blocks and shows every batch to every sink. Weights that are not
+  // finite end the stream before their block. Throws Interrupted after Ctrl-C.
   std::optional<BadWeights> run(std::span<Sink* const> sinks);
 
   const EngineSeconds& seconds() const { return seconds_; }

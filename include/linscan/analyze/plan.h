@@ -13,11 +13,11 @@ namespace linscan {
 
 struct PlanRequest {
   at::ScalarType compute_dtype;
-  int64_t memory_limit;   // bytes
-  bool pair_statistics;   // moments of every block: linearity, baselines, geometry, tokens
-  bool first_tokens;      // their rows are kept too
-  int64_t sampled_rows;   // kept for the intrinsic dimension
-  bool logits;            // the head is run
+  int64_t memory_limit;  // bytes
+  bool pair_statistics;  // moments of every block: linearity, baselines, geometry, tokens
+  bool first_tokens;     // their rows are kept too
+  int64_t sampled_rows;  // kept for the intrinsic dimension
+  bool logits;           // the head is run
 };
 
 struct MemoryPlan {
@@ -25,20 +25,20 @@ struct MemoryPlan {
   int64_t batch_rows = 0;
   bool spill = false;
   // Bytes.
-  int64_t runtime = 0;      // this process before the run: libtorch and the tokens
-  int64_t weights = 0;      // the block that runs and the one that is read ahead
-  int64_t stream = 0;       // residual stream of all tokens, in memory or in a file
-  int64_t statistics = 0;   // moments of one block, and what solving them takes
-  int64_t batch = 0;        // activations of one batch
+  int64_t runtime = 0;     // this process before the run: libtorch and the tokens
+  int64_t weights = 0;     // the block that runs and the one that is read ahead
+  int64_t stream = 0;      // residual stream of all tokens, in memory or in a file
+  int64_t statistics = 0;  // moments of one block, and what solving them takes
+  int64_t batch = 0;       // activations of one batch
   int64_t limit = 0;
-  int64_t reads = 0;        // weight bytes read from disk, each once
+  int64_t reads = 0;  // weight bytes read from disk, each once
 
   int64_t total() const { return runtime + weights + (spill ? 0 : stream) + statistics + batch; }
   Json to_json() const;
 };
 
-// Chooses batch size and spilling so that the run stays below the limit. Throws Error(kInput) saying what the least is when
-// it cannot.
+// Chooses batch size and spilling so that the run stays below the limit. Throws Error(kInput)
+// saying what the least is when it cannot.
 MemoryPlan plan_memory(const Model& model,
                        const TokenWindows& windows,
                        const FoldPlan& folds,

@@ -19,7 +19,8 @@ class ResidualStream {
   ResidualStream(const ResidualStream&) = delete;
   ResidualStream& operator=(const ResidualStream&) = delete;
 
-  // Rows [first, first + count) on `device`, (count, C) fp32. In memory on the host this is a view: do not change it.
+  // Rows [first, first + count) on `device`, (count, C) fp32. In memory on the host this is a view:
+  // do not change it.
   at::Tensor load(int64_t first, int64_t count, at::Device device) const;
   // x  (count, C) fp32, any device, to rows [first, first + count).
   void store(int64_t first, const at::Tensor& x);

@@ -11,14 +11,14 @@ namespace linscan {
 
 struct ScheduledBatch {
   int64_t fold;
-  int64_t first_row;             // in storage order
+  int64_t first_row;  // in storage order
   int64_t rows;
   std::vector<int64_t> windows;  // indices into TokenWindows::windows, in storage order
 };
 
 struct Schedule {
   std::vector<ScheduledBatch> batches;
-  int64_t rows = 0;          // tokens in all
+  int64_t rows = 0;           // tokens in all
   int64_t largest_batch = 0;  // rows
 
   // Batches of at most `batch_rows` rows, but at least one window each.

@@ -9,19 +9,21 @@
 
 namespace linscan {
 
-// All tensors on the compute device, fp32; N rows of the batch. A sink must not change or keep them.
+// All tensors on the compute device, fp32; N rows of the batch. A sink must not change or keep
+// them.
 struct BlockBatch {
   int64_t block;
-  int64_t fold;                    // every row of a batch belongs to one fold
-  int64_t first_row;               // of the batch, in the order the engine stores tokens
+  int64_t fold;       // every row of a batch belongs to one fold
+  int64_t first_row;  // of the batch, in the order the engine stores tokens
   const BatchLayout& layout;
-  const at::Tensor& first_tokens;  // (B) int64: rows of the batch that are the first token of their window
-  const at::Tensor& resid_pre;     // (N, C)
-  const at::Tensor& attn_out;      // (N, C)
-  const at::Tensor& mlp_out;       // (N, C)
-  const at::Tensor& resid_post;    // (N, C)
-  at::Tensor final_norm;           // (N, C), defined in the last block only
-  at::Tensor logits;               // (N, V), defined in the last block and only when a sink wants them
+  const at::Tensor&
+      first_tokens;  // (B) int64: rows of the batch that are the first token of their window
+  const at::Tensor& resid_pre;   // (N, C)
+  const at::Tensor& attn_out;    // (N, C)
+  const at::Tensor& mlp_out;     // (N, C)
+  const at::Tensor& resid_post;  // (N, C)
+  at::Tensor final_norm;         // (N, C), defined in the last block only
+  at::Tensor logits;  // (N, V), defined in the last block and only when a sink wants them
 };
 
 class Sink {

@@ -1,5 +1,6 @@
 // Errors: the one exception type of the project and the check macros that throw it.
-// A message says what was wrong, where (file, tensor, block), what was got and expected, and what to do next.
+// A message says what was wrong, where (file, tensor, block), what was got and expected, and what
+// to do next.
 #pragma once
 
 #include <fmt/format.h>
@@ -55,8 +56,8 @@ template <typename... Args>
 }  // namespace linscan
 
 // Throws linscan::Error of `kind` unless `condition` holds; the message is built only then.
-#define LINSCAN_CHECK(condition, kind, ...)                 \
-  do {                                                      \
-    if (!(condition)) [[unlikely]]                          \
+#define LINSCAN_CHECK(condition, kind, ...)                     \
+  do {                                                          \
+    if (!(condition)) [[unlikely]]                              \
       ::linscan::fail(::linscan::ErrorKind::kind, __VA_ARGS__); \
   } while (false)

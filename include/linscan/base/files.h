@@ -7,13 +7,15 @@
 
 namespace linscan {
 
-// Refuses with advice when `path` exists and `force` is false, or when its folder cannot be written.
+// Refuses with advice when `path` exists and `force` is false, or when its folder cannot be
+// written.
 void require_writable_output(const std::filesystem::path& path, bool force);
 
 // Writes `content` to a temporary file in the same folder, syncs it and renames it over `path`.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-// A file written in pieces. Appears under its name only at commit(); without it nothing is left behind.
+// A file written in pieces. Appears under its name only at commit(); without it nothing is left
+// behind.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -32,8 +34,9 @@ class AtomicFile {
   int64_t end_ = 0;
 };
 
-// A folder filled beside its final name and renamed at commit(). With `force` an existing folder's files of
-// the same names are replaced one by one; files that this run does not write are left as they are.
+// A folder of files (no subfolders) filled beside its final name and renamed at commit(). With
+// `force` an existing folder's files of the same names are replaced one by one; files that this run
+// does not write are left as they are.
 class AtomicFolder {
  public:
   AtomicFolder(std::filesystem::path path, bool force);

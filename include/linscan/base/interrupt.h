@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM: a flag that long loops look at, so that an interrupted run leaves nothing half-written.
+// Ctrl-C and SIGTERM: a flag that long loops look at, so that an interrupted run leaves nothing
+// half-written.
 #pragma once
 
 namespace linscan {
@@ -6,7 +7,8 @@ namespace linscan {
 // Installs the handlers. The second signal ends the process at once.
 void install_interrupt_handlers();
 bool interrupt_requested();
-// Throws Interrupted when a signal has arrived. Call between units of work (a batch, a block, a file).
+// Throws Interrupted when a signal has arrived. Call between units of work (a batch, a block, a
+// file).
 void check_interrupt();
 
 }  // namespace linscan

@@ -1,4 +1,5 @@
-// A progress line on stderr: a bar that rewrites itself on a terminal, a plain line every ten percent elsewhere.
+// A progress line on stderr: a bar that rewrites itself on a terminal, a plain line every ten
+// percent elsewhere.
 #pragma once
 
 #include <chrono>
@@ -9,13 +10,15 @@ namespace linscan {
 
 class Progress {
  public:
-  // `label` names the work, `unit` what is counted ("blocks", "tokens"); `total` > 0 items are expected.
+  // `label` names the work, `unit` what is counted ("blocks", "tokens"); `total` > 0 items are
+  // expected.
   Progress(std::string label, std::string unit, int64_t total);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `done` items of the total are finished. Cheap to call often: prints at most five times a second.
+  // `done` items of the total are finished. Cheap to call often: prints at most five times a
+  // second.
   void update(int64_t done);
   void finish();
 

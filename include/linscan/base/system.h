@@ -17,7 +17,8 @@ std::string format_bytes(int64_t bytes);
 int64_t peak_memory_bytes();
 // Resident memory of this process now, in bytes.
 int64_t resident_memory_bytes();
-// Memory that this process may still take: the smaller of what the machine has free and what its control group allows.
+// Memory that this process may still take: the smaller of what the machine has free and what its
+// control group allows.
 int64_t available_memory_bytes();
 
 // Folder of the running executable.

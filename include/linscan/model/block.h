@@ -1,4 +1,5 @@
-// The one forward pass of a block, an embedding and a head. Everything that differs between families is in DecoderConfig.
+// The one forward pass of a block, an embedding and a head. Everything that differs between
+// families is in DecoderConfig.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +13,8 @@
 
 namespace linscan {
 
-// The windows of a batch. Their tokens are packed without padding: window w covers `lengths[w]` consecutive rows.
+// The windows of a batch. Their tokens are packed without padding: window w covers `lengths[w]`
+// consecutive rows.
 class BatchLayout {
  public:
   explicit BatchLayout(std::vector<int64_t> lengths);
@@ -64,8 +66,8 @@ struct BlockOutput {
   at::Tensor resid_post;  // the stream after the block
 };
 
-// x  (N, C) fp32, resid_pre of the block, on the weights' device. `block` selects window and attention scale.
-// Matmuls run in the dtype of the weights, norms and the residual stream in fp32.
+// x  (N, C) fp32, resid_pre of the block, on the weights' device. `block` selects window and
+// attention scale. Matmuls run in the dtype of the weights, norms and the residual stream in fp32.
 BlockOutput forward_block(const DecoderConfig& config,
                           int64_t block,
                           const BlockWeights& weights,
@@ -80,7 +82,8 @@ at::Tensor forward_embedding(const DecoderConfig& config,
                              const BatchLayout& layout,
                              at::Device device);
 
-// resid_post of the last block (N, C) fp32 -> the state after the final norm (N, C) fp32; the same tensor without one.
+// resid_post of the last block (N, C) fp32 -> the state after the final norm (N, C) fp32; the same
+// tensor without one.
 at::Tensor forward_final_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x);
 
 // The final-norm state (N, C) fp32 -> logits (N, V) fp32.

@@ -1,8 +1,10 @@
-// What a decoder is, in small enums and numbers. Every family maps its config.json to this; one block forward reads it.
+// What a decoder is, in small enums and numbers. Every family maps its config.json to this; one
+// block forward reads it.
 //
 // Dimension letters, used in shapes everywhere:
-//   C hidden size   H heads   K key/value heads   D head size   F MLP size   V vocabulary   E embedding width
-//   P learned positions   L blocks   B windows   T tokens of a window   N rows (tokens of all windows, packed)
+//   C hidden size   H heads   K key/value heads   D head size   F MLP size   V vocabulary   E
+//   embedding width P learned positions   L blocks   B windows   T tokens of a window   N rows
+//   (tokens of all windows, packed)
 // Rows are tokens; a linear layer is y = x W^T + b with W (out, in).
 #pragma once
 
@@ -15,10 +17,12 @@ namespace linscan {
 
 enum class NormKind { kLayerNorm, kRmsNorm };
 
-// Where the two norms of a block stand: on the input of each sublayer, or on the residual stream after it (OPT-350m).
+// Where the two norms of a block stand: on the input of each sublayer, or on the residual stream
+// after it (OPT-350m).
 enum class NormPlacement { kPre, kPost };
 
-// Serial: x + attention, then + mlp of that. Parallel: attention and mlp both read x (GPT-NeoX), each through its own norm.
+// Serial: x + attention, then + mlp of that. Parallel: attention and mlp both read x (GPT-NeoX),
+// each through its own norm.
 enum class ResidualKind { kSerial, kParallel };
 
 enum class PositionKind { kLearned, kRotary };
@@ -31,7 +35,8 @@ enum class Activation { kGeluErf, kGeluTanh, kQuickGelu, kRelu, kSilu };
 enum class RopeScaling { kNone, kLinear, kDynamic, kLlama3 };
 
 struct RotaryConfig {
-  int64_t dimensions = 0;  // share of the head that is rotated, as the frequencies count it; at most D
+  int64_t dimensions =
+      0;  // share of the head that is rotated, as the frequencies count it; at most D
   double base = 10000.0;
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;
@@ -39,7 +44,8 @@ struct RotaryConfig {
   double high_frequency_factor = 1.0;  // llama3 only
   int64_t original_positions = 0;      // context of the unscaled model; dynamic and llama3
 
-  // Features that are rotated, the first ones of a head: pairs, so an odd share is rounded up as HF does.
+  // Features that are rotated, the first ones of a head: pairs, so an odd share is rounded up as HF
+  // does.
   int64_t rotated() const { return (dimensions + 1) / 2 * 2; }
 };
 

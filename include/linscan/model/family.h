@@ -1,4 +1,5 @@
-// A family: how one kind of HuggingFace checkpoint maps to DecoderConfig and to our weights. No forward code.
+// A family: how one kind of HuggingFace checkpoint maps to DecoderConfig and to our weights. No
+// forward code.
 #pragma once
 
 #include <span>
@@ -16,34 +17,34 @@ class ConfigReader;
 // Every weight a decoder can have. Fused query/key/value rows are in the order q, k, v.
 enum class Slot {
   // of the model
-  kTokenEmbedding,        // (V, E)
-  kPositionEmbedding,     // (P, C)
-  kEmbeddingProjection,   // (C, E)
-  kFinalNormWeight,       // (C)
-  kFinalNormBias,         // (C)
-  kHeadProjection,        // (E, C)
-  kHead,                  // (V, E)
+  kTokenEmbedding,       // (V, E)
+  kPositionEmbedding,    // (P, C)
+  kEmbeddingProjection,  // (C, E)
+  kFinalNormWeight,      // (C)
+  kFinalNormBias,        // (C)
+  kHeadProjection,       // (E, C)
+  kHead,                 // (V, E)
   // of a block
-  kAttentionNormWeight,   // (C)
-  kAttentionNormBias,     // (C)
-  kQkvWeight,             // (HD + 2KD, C)
-  kQkvBias,               // (HD + 2KD)
-  kQueryWeight,           // (HD, C)
-  kQueryBias,             // (HD)
-  kKeyWeight,             // (KD, C)
-  kKeyBias,               // (KD)
-  kValueWeight,           // (KD, C)
-  kValueBias,             // (KD)
-  kOutputWeight,          // (C, HD)
-  kOutputBias,            // (C)
-  kMlpNormWeight,         // (C)
-  kMlpNormBias,           // (C)
-  kGateWeight,            // (F, C)
-  kGateBias,              // (F)
-  kUpWeight,              // (F, C)
-  kUpBias,                // (F)
-  kDownWeight,            // (C, F)
-  kDownBias,              // (C)
+  kAttentionNormWeight,  // (C)
+  kAttentionNormBias,    // (C)
+  kQkvWeight,            // (HD + 2KD, C)
+  kQkvBias,              // (HD + 2KD)
+  kQueryWeight,          // (HD, C)
+  kQueryBias,            // (HD)
+  kKeyWeight,            // (KD, C)
+  kKeyBias,              // (KD)
+  kValueWeight,          // (KD, C)
+  kValueBias,            // (KD)
+  kOutputWeight,         // (C, HD)
+  kOutputBias,           // (C)
+  kMlpNormWeight,        // (C)
+  kMlpNormBias,          // (C)
+  kGateWeight,           // (F, C)
+  kGateBias,             // (F)
+  kUpWeight,             // (F, C)
+  kUpBias,               // (F)
+  kDownWeight,           // (C, F)
+  kDownBias,             // (C)
   kCount,
 };
 
@@ -60,7 +61,8 @@ enum class Presence { kRequired, kIgnored };
 struct WeightRow {
   std::string pattern;  // HF name; "@" is the base-model prefix, "{}" the block number
   Slot slot = Slot::kCount;
-  std::string shape;  // stored shape: products of digits and dimension letters, separated by commas ("3HD,C")
+  std::string shape;  // stored shape: products of digits and dimension letters, separated by commas
+                      // ("3HD,C")
   Transform transform = Transform::kNone;
   Presence presence = Presence::kRequired;
 };
@@ -69,7 +71,8 @@ struct Family {
   std::string_view name;
   std::span<const std::string_view> model_types;    // config.json model_type
   std::span<const std::string_view> architectures;  // config.json architectures[0]
-  std::span<const std::string_view> prefixes;       // base-model prefixes seen in files, the usual one first
+  std::span<const std::string_view>
+      prefixes;  // base-model prefixes seen in files, the usual one first
   DecoderConfig (*read_config)(const ConfigReader&);
   std::vector<WeightRow> (*weight_rows)(const DecoderConfig&);
 };

@@ -1,4 +1,5 @@
-// Which tensor of a checkpoint fills which slot of the decoder: the weight table applied, with every problem found at once.
+// Which tensor of a checkpoint fills which slot of the decoder: the weight table applied, with
+// every problem found at once.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,9 @@ struct MappedWeight {
 
 class WeightMap {
  public:
-  // Checks that the checkpoint holds exactly what the family's table asks for, in the shapes of the config and in
-  // floating point. Missing, unexpected and misshapen tensors are all listed in one error.
+  // Checks that the checkpoint holds exactly what the family's table asks for, in the shapes of the
+  // config and in floating point. Missing, unexpected and misshapen tensors are all listed in one
+  // error.
   static WeightMap resolve(const Checkpoint& checkpoint,
                            const DecoderConfig& config,
                            const Family& family);

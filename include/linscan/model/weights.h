@@ -36,8 +36,8 @@ struct BlockWeights {
 };
 
 struct EmbeddingWeights {
-  at::Tensor tokens;     // (V, E), as stored: rows are gathered, then cast
-  at::Tensor positions;  // (P, C), as stored; undefined without learned positions
+  at::Tensor tokens;      // (V, E), as stored: rows are gathered, then cast
+  at::Tensor positions;   // (P, C), as stored; undefined without learned positions
   at::Tensor projection;  // (C, E) fp32; undefined where E = C
 };
 
@@ -51,7 +51,8 @@ at::Tensor tensor_from_view(const TensorView& view);
 
 class WeightLoader {
  public:
-  // The map, its checkpoint and the config must outlive the loader. Weights come out on `device` in `compute_dtype` (norms in fp32).
+  // The map, its checkpoint and the config must outlive the loader. Weights come out on `device` in
+  // `compute_dtype` (norms in fp32).
   WeightLoader(const WeightMap& map,
                const DecoderConfig& config,
                at::ScalarType compute_dtype,
@@ -62,8 +63,10 @@ class WeightLoader {
   HeadWeights head() const;
   Norm final_norm() const;
 
-  // The first tensor of the block (or of the model: nullopt) with NaN or infinite values, described for a message
-  // ("model.layers.3.mlp.up_proj.weight holds 2 values that are NaN or infinite"); empty when all are finite.
+  // The first tensor of the block (or of the model: nullopt) with NaN or infinite values, described
+  // for a message
+  // ("model.layers.3.mlp.up_proj.weight holds 2 values that are NaN or infinite"); empty when all
+  // are finite.
   std::string find_non_finite(std::optional<int64_t> block) const;
 
   // Brings a block's pages into memory; safe from another thread.

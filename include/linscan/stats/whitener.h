@@ -29,7 +29,7 @@ class Whitener {
   at::Tensor scale_;   // (C) fp64: 1 / sqrt(S_jj), 0 for features without variance
   at::Tensor factor_;  // (C, C) lower Cholesky factor of the scaled matrix; undefined on the
                        // eigenvalue path; a feature without variance is a unit row of its own
-  at::Tensor basis_;  // (rank, C): eigenvectors over the root of their eigenvalues, as rows
+  at::Tensor basis_;   // (rank, C): eigenvectors over the root of their eigenvalues, as rows
   int64_t rank_ = 0;
 };
 

@@ -1,4 +1,5 @@
-// GPT-2: HF modeling_gpt2.py. Its linear layers are stored transposed (Conv1D); hub files carry no "transformer." prefix.
+// GPT-2: HF modeling_gpt2.py. Its linear layers are stored transposed (Conv1D); hub files carry no
+// "transformer." prefix.
 #include <nlohmann/json.hpp>
 
 #include "linscan/base/error.h"
@@ -12,7 +13,8 @@ constexpr std::string_view kArchitectures[] = {"GPT2LMHeadModel"};
 constexpr std::string_view kPrefixes[] = {"transformer.", ""};
 
 DecoderConfig read_config(const ConfigReader& config) {
-  config.refuse_unless("add_cross_attention", false, "an encoder-decoder, not a decoder of its own");
+  config.refuse_unless(
+      "add_cross_attention", false, "an encoder-decoder, not a decoder of its own");
   DecoderConfig decoder;
   decoder.hidden = config.size({"n_embd", "hidden_size"});
   decoder.vocabulary = config.size({"vocab_size"});
@@ -32,7 +34,8 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "activation_function", "gelu_new");
   decoder.tied_head = config.flag_or("tie_word_embeddings", true);
-  decoder.per_block = uniform_blocks(config.size({"n_layer", "num_hidden_layers"}), decoder.head_size);
+  decoder.per_block =
+      uniform_blocks(config.size({"n_layer", "num_hidden_layers"}), decoder.head_size);
   const bool scale = config.flag_or("scale_attn_weights", true);
   const bool by_depth = config.flag_or("scale_attn_by_inverse_layer_idx", false);
   for (size_t block = 0; block < decoder.per_block.size(); ++block) {
@@ -48,12 +51,39 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
   rows.push_back({"@wte.weight", Slot::kTokenEmbedding, "V,C"});
   rows.push_back({"@wpe.weight", Slot::kPositionEmbedding, "P,C"});
   add_norm(rows, config, block + "ln_1", Slot::kAttentionNormWeight, Slot::kAttentionNormBias);
-  add_linear(rows, block + "attn.c_attn", Slot::kQkvWeight, "C,3HD", Slot::kQkvBias, "3HD", true, Transform::kTranspose);
-  add_linear(rows, block + "attn.c_proj", Slot::kOutputWeight, "HD,C", Slot::kOutputBias, "C", true,
+  add_linear(rows,
+             block + "attn.c_attn",
+             Slot::kQkvWeight,
+             "C,3HD",
+             Slot::kQkvBias,
+             "3HD",
+             true,
+             Transform::kTranspose);
+  add_linear(rows,
+             block + "attn.c_proj",
+             Slot::kOutputWeight,
+             "HD,C",
+             Slot::kOutputBias,
+             "C",
+             true,
              Transform::kTranspose);
   add_norm(rows, config, block + "ln_2", Slot::kMlpNormWeight, Slot::kMlpNormBias);
-  add_linear(rows, block + "mlp.c_fc", Slot::kUpWeight, "C,F", Slot::kUpBias, "F", true, Transform::kTranspose);
-  add_linear(rows, block + "mlp.c_proj", Slot::kDownWeight, "F,C", Slot::kDownBias, "C", true, Transform::kTranspose);
+  add_linear(rows,
+             block + "mlp.c_fc",
+             Slot::kUpWeight,
+             "C,F",
+             Slot::kUpBias,
+             "F",
+             true,
+             Transform::kTranspose);
+  add_linear(rows,
+             block + "mlp.c_proj",
+             Slot::kDownWeight,
+             "F,C",
+             Slot::kDownBias,
+             "C",
+             true,
+             Transform::kTranspose);
   add_norm(rows, config, "@ln_f", Slot::kFinalNormWeight, Slot::kFinalNormBias);
   rows.push_back({"lm_head.weight", Slot::kHead, "V,C"});
   add_ignored(rows, block + "attn.bias");
@@ -63,6 +93,7 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
 
 }  // namespace
 
-const Family kGpt2Family = {"gpt2", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
+const Family kGpt2Family = {
+    "gpt2", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
 
 }  // namespace linscan

@@ -1,4 +1,5 @@
-// OPT: HF modeling_opt.py. Positions start at row 2 of their table; 350m has its norms after the sublayers and a projected embedding.
+// OPT: HF modeling_opt.py. Positions start at row 2 of their table; 350m has its norms after the
+// sublayers and a projected embedding.
 #include "linscan/base/error.h"
 #include "model/families/shared.h"
 
@@ -48,11 +49,24 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
     rows.push_back({"@project_in.weight", Slot::kEmbeddingProjection, "C,E"});
     rows.push_back({"@project_out.weight", Slot::kHeadProjection, "E,C"});
   }
-  add_norm(rows, config, block + "self_attn_layer_norm", Slot::kAttentionNormWeight, Slot::kAttentionNormBias);
-  add_linear(rows, block + "self_attn.q_proj", Slot::kQueryWeight, "HD,C", Slot::kQueryBias, "HD", bias);
-  add_linear(rows, block + "self_attn.k_proj", Slot::kKeyWeight, "KD,C", Slot::kKeyBias, "KD", bias);
-  add_linear(rows, block + "self_attn.v_proj", Slot::kValueWeight, "KD,C", Slot::kValueBias, "KD", bias);
-  add_linear(rows, block + "self_attn.out_proj", Slot::kOutputWeight, "C,HD", Slot::kOutputBias, "C", bias);
+  add_norm(rows,
+           config,
+           block + "self_attn_layer_norm",
+           Slot::kAttentionNormWeight,
+           Slot::kAttentionNormBias);
+  add_linear(
+      rows, block + "self_attn.q_proj", Slot::kQueryWeight, "HD,C", Slot::kQueryBias, "HD", bias);
+  add_linear(
+      rows, block + "self_attn.k_proj", Slot::kKeyWeight, "KD,C", Slot::kKeyBias, "KD", bias);
+  add_linear(
+      rows, block + "self_attn.v_proj", Slot::kValueWeight, "KD,C", Slot::kValueBias, "KD", bias);
+  add_linear(rows,
+             block + "self_attn.out_proj",
+             Slot::kOutputWeight,
+             "C,HD",
+             Slot::kOutputBias,
+             "C",
+             bias);
   add_norm(rows, config, block + "final_layer_norm", Slot::kMlpNormWeight, Slot::kMlpNormBias);
   add_linear(rows, block + "fc1", Slot::kUpWeight, "F,C", Slot::kUpBias, "F", bias);
   add_linear(rows, block + "fc2", Slot::kDownWeight, "C,F", Slot::kDownBias, "C", bias);

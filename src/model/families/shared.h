@@ -8,10 +8,12 @@
 namespace linscan {
 
 // Activation by its HF name (transformers activations.py, ACT2FN); `key` names it in errors.
-Activation read_activation(const ConfigReader& config, std::string_view key, std::string_view otherwise);
+Activation read_activation(const ConfigReader& config,
+                           std::string_view key,
+                           std::string_view otherwise);
 
-// Rotary settings of either spelling: `rope_parameters` (transformers 5) or `rope_scaling` beside `rope_theta` (4.x).
-// `default_share` is the rotated share of the head where no key says it.
+// Rotary settings of either spelling: `rope_parameters` (transformers 5) or `rope_scaling` beside
+// `rope_theta` (4.x). `default_share` is the rotated share of the head where no key says it.
 RotaryConfig read_rotary(const ConfigReader& config,
                          std::string_view base_key,
                          std::string_view share_key,
@@ -22,7 +24,8 @@ RotaryConfig read_rotary(const ConfigReader& config,
 // L blocks that attend to everything before them with scale 1/sqrt(D).
 std::vector<BlockConfig> uniform_blocks(int64_t blocks, int64_t head_size, int64_t window = 0);
 
-// The key/value heads must divide the heads and, where no head_dim is given, the heads the hidden size.
+// The key/value heads must divide the heads and, where no head_dim is given, the heads the hidden
+// size.
 void check_heads(const DecoderConfig& config, const ConfigReader& reader);
 
 // Rows "<prefix>.weight" and "<prefix>.bias" of a norm: as many as the config's norms have.
