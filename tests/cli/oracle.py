@@ -4,7 +4,9 @@ States are rows. Nothing here goes through second moments, so that it shares no 
 """
 import numpy as np
 
-CUTOFF = 1e-10  # relative singular values of the standardised states below this count as zero
+# Relative singular values of the standardised states below this count as zero: the program's cut-off on eigenvalues is 1e-12.
+# What lies below is the rounding of fp32 states (the output of a LayerNorm has one direction without variance).
+CUTOFF = 1e-6
 
 
 def centre(x):
@@ -56,7 +58,12 @@ def reduced_rank(x, y, rank):
 
 
 def cca(x, y):
-    return (np.linalg.svd(left_basis(x).T @ left_basis(y), compute_uv=False) ** 2).mean()
+    """Mean over all d features: directions without variance count as zero."""
+    return (np.linalg.svd(left_basis(x).T @ left_basis(y), compute_uv=False) ** 2).sum() / y.shape[1]
+
+
+def full_rank(x):
+    return left_basis(x).shape[1] == x.shape[1]
 
 
 def held_out(x, y, target, folds):

@@ -72,8 +72,9 @@ def a_run(request):
     return request.getfixturevalue(f"{request.param}_run")
 
 
-def close(ours, expected, tolerance=TOLERANCE):
-    assert ours is not None and abs(ours - expected) < tolerance, f"ours {ours}, numpy {expected}, difference {abs(ours - expected):.2e}"
+def close(ours, expected, tolerance=TOLERANCE, what=""):
+    assert ours is not None, f"{what} is null, numpy {expected}"
+    assert abs(ours - expected) < tolerance, f"{what} {ours}, numpy {expected}, difference {abs(ours - expected):.2e}"
 
 
 def test_linearity_in_sample_and_adjusted(a_run):
@@ -98,7 +99,9 @@ def test_baselines(a_run):
     for entry, x, y in a_run.pairs():
         baselines = entry["baselines"]
         for name in ("scaled_identity", "diagonal", "orthogonal", "cca"):
-            close(baselines[name], getattr(oracle, name)(x, y))
+            # A LayerNorm's output has a direction of pure rounding: its canonical correlation is an accident.
+            if name != "cca" or oracle.full_rank(y):
+                close(baselines[name], getattr(oracle, name)(x, y), what=name)
         assert {"1", "8", str(a_run.d)} <= set(baselines["rank"])
         for rank, score in baselines["rank"].items():
             close(score, oracle.reduced_rank(x, y, int(rank)))
@@ -124,11 +127,12 @@ def test_geometry_of_the_output(a_run):
 
 
 def test_fewer_tokens_than_features(tmp_path):
-    """With n <= d + 1 any targets are fitted exactly in sample; nothing else may be claimed."""
+    """With n <= d + 1 distinct rows any targets are fitted exactly in sample; nothing else may be claimed."""
     run = Run(random_model(tmp_path), random_ids(tmp_path, 40), tmp_path, ctx=8)
-    for entry in run.result["blocks"]:
-        for kind in ("stream", "update"):
-            close(entry["linearity"][kind]["in_sample"], 1.0)
+    for block, (entry, x, y) in enumerate(zip(run.result["blocks"], run.inputs, run.outputs)):
+        for kind, target in (("stream", y), ("update", y - x)):
+            # Equal tokens have equal embeddings: the first block's input has equal rows, which one map cannot tell apart.
+            close(entry["linearity"][kind]["in_sample"], oracle.affine(x, target) if block == 0 else 1.0)
             assert entry["linearity"][kind]["adjusted"] is None
             assert entry["linearity"][kind]["held_out"] is None
 
