@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kFp32 = 4;
 constexpr int64_t kFp64 = 8;
-constexpr int64_t kBatchRows = 4096;  // large enough that matmuls run at full rate
+constexpr int64_t kBatchRows = 2048;  // large enough that matmuls run at full rate
 constexpr int64_t kLeastBatchRows = 128;
 
 bool stored_as(const TensorView& tensor, at::ScalarType type) {

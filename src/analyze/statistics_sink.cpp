@@ -32,14 +32,19 @@ bool finite(const std::vector<PairMoments>& folds) {
   });
 }
 
-// The rows of a batch that are not the first of their window, (N - B) int64.
-at::Tensor other_rows(const BlockBatch& batch) {
+// Which rows of a batch are not the first of their window, (N) bool.
+at::Tensor not_first(const BlockBatch& batch) {
   const int64_t rows = batch.resid_pre.size(0);
   return at::ones({rows}, batch.first_tokens.options().dtype(at::kBool))
-      .index_fill_(0, batch.first_tokens, 0)
-      .nonzero()
-      .squeeze(1);
+      .index_fill_(0, batch.first_tokens, 0);
 }
+
+at::Tensor kept_rows(const at::Tensor& rows, const at::Tensor& kept) {
+  return kept.defined() ? rows.index_select(0, kept) : rows;
+}
+
+// Moments are added for this many rows at a time: their fp64 copies then stay in the cache.
+constexpr int64_t kRowsAtOnce = 1024;
 
 }  // namespace
 
@@ -49,18 +54,29 @@ void StatisticsSink::observe(const BlockBatch& batch) {
   if (!inputs_known_) {
     start_inputs(batch);
   }
-  const at::Tensor x64 = batch.resid_pre.to(at::kDouble).sub_(shift_x_);
-  const at::Tensor rest = options_.metrics.tokens ? other_rows(batch) : at::Tensor();
-  const at::Tensor x_rows = rest.defined() ? x64.index_select(0, rest) : x64;
-  if (batch.block == 0) {
-    inputs_[static_cast<size_t>(batch.fold)].add_lower(x_rows);
-    if (options_.metrics.geometry) {
-      sampled_inputs_.push_back(sampled_of(batch, batch.resid_pre));
+  const bool normed = batch.final_norm.defined();
+  start_target(output_, batch, batch.resid_post);
+  if (normed) {
+    start_target(normed_, batch, batch.final_norm);
+  }
+  const at::Tensor others = options_.metrics.tokens ? not_first(batch) : at::Tensor();
+  const int64_t rows = batch.resid_pre.size(0);
+  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
+    const int64_t end = std::min(begin + kRowsAtOnce, rows);
+    const at::Tensor kept =
+        others.defined() ? others.slice(0, begin, end).nonzero().squeeze(1) : at::Tensor();
+    const at::Tensor x = batch.resid_pre.slice(0, begin, end).to(at::kDouble);
+    const at::Tensor x_rows = kept_rows(x - shift_x_, kept);
+    if (batch.block == 0) {
+      inputs_[static_cast<size_t>(batch.fold)].add_lower(x_rows);
+    }
+    accumulate(output_, batch.fold, kept, x, x_rows, batch.resid_post.slice(0, begin, end));
+    if (normed) {
+      accumulate(normed_, batch.fold, kept, x, x_rows, batch.final_norm.slice(0, begin, end));
     }
   }
-  accumulate(output_, batch, rest, x_rows, batch.resid_post);
-  if (batch.final_norm.defined()) {
-    accumulate(normed_, batch, rest, x_rows, batch.final_norm);
+  if (batch.block == 0 && options_.metrics.geometry) {
+    sampled_inputs_.push_back(sampled_of(batch, batch.resid_pre));
   }
 }
 
@@ -70,12 +86,7 @@ void StatisticsSink::start_inputs(const BlockBatch& batch) {
   inputs_known_ = true;
 }
 
-void StatisticsSink::accumulate(Target& target,
-                                const BlockBatch& batch,
-                                const at::Tensor& rest,
-                                const at::Tensor& x_rows,
-                                const at::Tensor& y) {
-  const auto fold = static_cast<size_t>(batch.fold);
+void StatisticsSink::start_target(Target& target, const BlockBatch& batch, const at::Tensor& y) {
   if (!target.shift.defined()) {
     target.shift = y.mean(0, false, at::kDouble);
     target.states = zero_states(target.shift, options_.folds);
@@ -84,21 +95,33 @@ void StatisticsSink::accumulate(Target& target,
       target.update_square.push_back(at::zeros_like(target.shift));
     }
   }
-  const at::Tensor y64 = y.to(at::kDouble).sub_(target.shift);
-  const at::Tensor y_rows = rest.defined() ? y64.index_select(0, rest) : y64;
-  target.states[fold].add_lower(y_rows);
-  target.cross[fold].addmm_(x_rows.t(), y_rows);
-  target.update_square[fold].add_((y_rows - x_rows).square_().sum(0));
-  target.all.add(batch.resid_pre, y);
   if (options_.metrics.geometry) {
     target.sampled.push_back(sampled_of(batch, y));
   }
-  if (rest.defined()) {
+  if (options_.metrics.tokens) {
     target.first.push_back({batch.fold,
                             batch.resid_pre.index_select(0, batch.first_tokens),
                             y.index_select(0, batch.first_tokens)});
-    target.rest.add(batch.resid_pre.index_select(0, rest), y.index_select(0, rest));
   }
+}
+
+void StatisticsSink::accumulate(Target& target,
+                                int64_t fold_index,
+                                const at::Tensor& kept,
+                                const at::Tensor& x,
+                                const at::Tensor& x_rows,
+                                const at::Tensor& y_fp32) {
+  const auto fold = static_cast<size_t>(fold_index);
+  const at::Tensor y = y_fp32.to(at::kDouble);
+  const at::Tensor figures = Displacement::of_tokens(x, y);
+  target.all.add(figures);
+  if (kept.defined() && kept.numel() > 0) {
+    target.rest.add(figures.index_select(1, kept));
+  }
+  const at::Tensor y_rows = kept_rows(y - target.shift, kept);
+  target.states[fold].add_lower(y_rows);
+  target.cross[fold].addmm_(x_rows.t(), y_rows);
+  target.update_square[fold].add_((y_rows - x_rows).square_().sum(0));
 }
 
 at::Tensor StatisticsSink::sampled_of(const BlockBatch& batch, const at::Tensor& state) const {

@@ -13,7 +13,7 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kChunk = 512;
+constexpr int64_t kChunk = 256;
 // The true two nearest are looked for among this many rows that may be nearest.
 constexpr int64_t kCandidates = 8;
 constexpr int64_t kFewestPoints = 20;

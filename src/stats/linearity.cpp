@@ -88,44 +88,57 @@ struct HeldOut {
   std::vector<double> error, stream_total, update_total;
 };
 
-// What a map of the update is fitted from: the sum of all folds but one. Never the difference of
-// all data and that fold, which would leave rounding noise where only the fold itself has variance.
-PairMoments training_moments(const std::vector<PairMoments>& folds, size_t left_out) {
-  PairMoments sum;
-  bool first = true;
+// What a map of the update is fitted from.
+struct Training {
+  int64_t n = 0;
+  at::Tensor xx, xy;        // raw second moments about the shifts
+  at::Tensor sum_x, sum_y;  // of the shifted rows
+};
+
+// The sum of all folds but one. Never the difference of all data and that fold, which would leave
+// rounding noise where only the fold itself has variance.
+Training training_moments(const std::vector<PairMoments>& folds, size_t left_out) {
+  Training sum;
   for (size_t k = 0; k < folds.size(); ++k) {
+    const PairMoments& fold = folds[k];
     if (k == left_out) {
       continue;
     }
-    if (first) {
-      sum = folds[k].clone();
-      first = false;
-    } else {
-      sum += folds[k];
+    if (!sum.xx.defined()) {
+      sum = {fold.x.n,
+             fold.x.gram.clone(),
+             fold.cross.clone(),
+             fold.x.sum.clone(),
+             fold.y.sum.clone()};
+      continue;
     }
+    sum.n += fold.x.n;
+    sum.xx.add_(fold.x.gram);
+    sum.xy.add_(fold.cross);
+    sum.sum_x.add_(fold.x.sum);
+    sum.sum_y.add_(fold.y.sum);
   }
   return sum;
 }
 
-// The map of the update, (C, C).
-at::Tensor fit_update(const PairMoments& train) {
-  const at::Tensor xx = train.x.centered();
-  const at::Tensor xd =
-      at::addr(train.cross, train.x.sum, train.y.sum, 1, -1.0 / static_cast<double>(train.x.n)) -
-      xx;
+// The map of the update, (C, C). Centres the moments in place.
+at::Tensor fit_update(Training& train) {
+  const double weight = -1.0 / static_cast<double>(train.n);
+  const at::Tensor& xx = train.xx.addr_(train.sum_x, train.sum_x, 1, weight);
+  const at::Tensor& xd = train.xy.addr_(train.sum_x, train.sum_y, 1, weight).sub_(xx);
   const Whitener whitener(xx);
   return whitener.unwhiten(whitener.whiten(xd));
 }
 
 // Squared error on `test` of the map fitted on `train`, and the variance of the target about the
 // mean of `train`.
-void add_held_out(const PairMoments& train, const PairMoments& test, HeldOut& result) {
+void add_held_out(Training train, const PairMoments& test, HeldOut& result) {
   const at::Tensor map = fit_update(train);
   // Moments of the test rows about the means of the training rows.
   const auto n = static_cast<double>(test.x.n);
-  const auto train_n = static_cast<double>(train.x.n);
-  const at::Tensor mean_x = train.x.sum / train_n;  // relative to the shift
-  const at::Tensor mean_y = train.y.sum / train_n;
+  const auto train_n = static_cast<double>(train.n);
+  const at::Tensor mean_x = train.sum_x / train_n;  // relative to the shift
+  const at::Tensor mean_y = train.sum_y / train_n;
   const auto about = [n](const at::Tensor& raw,
                          const at::Tensor& sum_a,
                          const at::Tensor& mean_a,
@@ -136,17 +149,16 @@ void add_held_out(const PairMoments& train, const PairMoments& test, HeldOut& re
     return moved;
   };
   const at::Tensor xx = about(test.x.gram, test.x.sum, mean_x, test.x.sum, mean_x);
-  const at::Tensor xy = about(test.cross, test.x.sum, mean_x, test.y.sum, mean_y);
-  const at::Tensor xd = xy - xx;
+  const at::Tensor xd = about(test.cross, test.x.sum, mean_x, test.y.sum, mean_y).sub_(xx);
   const at::Tensor mean_d = mean_y - mean_x;
   const at::Tensor sum_d = test.y.sum - test.x.sum;
   const double dd =
       (test.update_square - 2 * mean_d * sum_d + n * mean_d.square()).sum().item<double>();
   const double yy =
       (test.y.gram.diagonal() - 2 * mean_y * test.y.sum + n * mean_y.square()).sum().item<double>();
-  const double linear = (map * xd).sum().item<double>();
-  const double quadratic = (map * xx.mm(map)).sum().item<double>();
-  result.error.push_back(std::max(0.0, dd - 2 * linear + quadratic));
+  // <M, xx M - 2 xd>: the quadratic and the linear part of the error in one product.
+  const double change = (xd.mul_(-2).addmm_(xx, map).mul_(map)).sum().item<double>();
+  result.error.push_back(std::max(0.0, dd + change));
   result.stream_total.push_back(yy);
   result.update_total.push_back(dd);
 }

@@ -72,11 +72,15 @@ class StatisticsSink final : public Sink {
   void start_inputs(const BlockBatch& batch);
   // rest  rows of the batch that are not the first of their window, undefined without the group
   // "tokens"; x_rows  those rows, or all, of resid_pre: fp64 and shifted.
+  void start_target(Target& target, const BlockBatch& batch, const at::Tensor& y);
+  // Adds some rows of a batch. kept: those that are not first tokens, undefined for all; x (N, C)
+  // fp64; x_rows (kept, C) fp64, shifted; y_fp32 (N, C).
   void accumulate(Target& target,
-                  const BlockBatch& batch,
-                  const at::Tensor& rest,
+                  int64_t fold_index,
+                  const at::Tensor& kept,
+                  const at::Tensor& x,
                   const at::Tensor& x_rows,
-                  const at::Tensor& y);
+                  const at::Tensor& y_fp32);
   at::Tensor sampled_of(const BlockBatch& batch, const at::Tensor& state) const;
   BlockScores score(Target& target, bool score_inputs);
   FirstTokenScores score_first_tokens(const Target& target,

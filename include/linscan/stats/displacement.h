@@ -11,8 +11,12 @@ struct Displacement {
   int64_t n = 0;
   at::Tensor sums;  // (6) fp64: cosine, angle / pi, |x|, |y|, |y - x|, |y - x| / |y|
 
-  // x, y  (N, C) fp32 of the same tokens. A token with |x| or |y| of zero has cosine 0.
-  void add(const at::Tensor& x, const at::Tensor& y);
+  // The six figures of each token, (6, N) fp64. x, y  (N, C) of the same tokens, best fp64 already.
+  // A token with |x| or |y| of zero has cosine 0.
+  static at::Tensor of_tokens(const at::Tensor& x, const at::Tensor& y);
+  // figures  (6, N) from of_tokens.
+  void add(const at::Tensor& figures);
+  void add(const at::Tensor& x, const at::Tensor& y) { add(of_tokens(x, y)); }
 
   double cosine() const { return mean(0); }
   double angular() const { return mean(1); }  // arccos(cosine) / pi, averaged over tokens; 0 to 1
