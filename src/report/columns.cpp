@@ -80,7 +80,8 @@ std::vector<Note> notes_of_path(const ResultDocument& analysis, const std::strin
 }
 
 // Notes on several paths become one where reason and rows are the same.
-std::vector<Note> merged_notes(const ResultDocument& analysis, const std::vector<std::string>& paths) {
+std::vector<Note> merged_notes(const ResultDocument& analysis,
+                               const std::vector<std::string>& paths) {
   std::vector<Note> notes;
   for (const std::string& path : paths) {
     for (Note& note : notes_of_path(analysis, path)) {

@@ -32,8 +32,11 @@ std::string point_note(const Row& row, const Curve& curve, const std::string& wh
   return note;
 }
 
-ChartPoint make_point(
-    const Row& row, const Curve& curve, ValueTransform transform, double x, const std::string& where) {
+ChartPoint make_point(const Row& row,
+                      const Curve& curve,
+                      ValueTransform transform,
+                      double x,
+                      const std::string& where) {
   ChartPoint point;
   point.x = x;
   point.y = transformed(row.number(curve.path), transform);
@@ -68,7 +71,9 @@ std::vector<Figure> make_figures(const ResultDocument& analysis) {
   return figures;
 }
 
-ChartSeries block_series(const ResultDocument& analysis, const Curve& curve, ValueTransform transform) {
+ChartSeries block_series(const ResultDocument& analysis,
+                         const Curve& curve,
+                         ValueTransform transform) {
   ChartSeries series{curve.label, curve.color, curve.line, curve.mark, {}};
   for (size_t i = 0; i < analysis.blocks().size(); ++i) {
     series.points.push_back(make_point(analysis.blocks()[i],

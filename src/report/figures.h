@@ -47,7 +47,9 @@ struct Curve {
 };
 
 // The curve over the blocks. kUnexplained swaps the ends of the interval.
-ChartSeries block_series(const ResultDocument& analysis, const Curve& curve, ValueTransform transform);
+ChartSeries block_series(const ResultDocument& analysis,
+                         const Curve& curve,
+                         ValueTransform transform);
 // The post-norm point alone, as a hollow mark at the position of the last block.
 ChartSeries post_norm_series(const ResultDocument& analysis,
                              const Curve& curve,

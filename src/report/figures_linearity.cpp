@@ -103,8 +103,9 @@ std::optional<Figure> update_figure(const ResultDocument& analysis) {
   chart.y.label = "R² of the update";
   chart.y.high = 1.0;
   chart.y.lowest = kLowestScore;
-  chart.series = score_series(
-      analysis, {held_out("update"), in_sample("update"), adjusted("update")}, ValueTransform::kNone);
+  chart.series = score_series(analysis,
+                              {held_out("update"), in_sample("update"), adjusted("update")},
+                              ValueTransform::kNone);
   if (analysis.null_score()) {
     chart.references.push_back({*analysis.null_score(), null_label(analysis)});
   }
@@ -238,8 +239,8 @@ std::optional<Figure> outlier_figure(const ResultDocument& analysis) {
   share.y.label = "variance on first tokens, share";
   share.y.low = 0.0;
   share.y.high = 1.0;
-  share.series.push_back(
-      block_series(analysis, {"tokens.first.variance_share", "first tokens", 2}, ValueTransform::kNone));
+  share.series.push_back(block_series(
+      analysis, {"tokens.first.variance_share", "first tokens", 2}, ValueTransform::kNone));
   return Figure{"fig-outliers",
                 "Do a few tokens or directions carry the score?",
                 side_by_side({update, stream, share}, 3),

@@ -76,7 +76,10 @@ std::vector<size_t> chosen_blocks(size_t count) {
   return out;
 }
 
-ChartSeries rank_series(const ResultDocument& analysis, size_t block, int color, ValueTransform transform) {
+ChartSeries rank_series(const ResultDocument& analysis,
+                        size_t block,
+                        int color,
+                        ValueTransform transform) {
   const Row& row = analysis.blocks()[block];
   ChartSeries series{
       fmt::format("block {}", block), color, LineStyle::kStrong, MarkStyle::kSmallDot, {}};

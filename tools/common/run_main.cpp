@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -62,6 +65,15 @@ std::string printable(std::string text) {
   return text;
 }
 
+// "memory-limit" -> "LINSCAN_MEMORY_LIMIT".
+std::string environment_name(const std::string& option) {
+  std::string name = "LINSCAN_" + option;
+  for (char& c : name) {
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
 void print_error(const std::string& tool, const std::string& message) {
   Progress::clear_line();
   std::fprintf(stderr, "%s: error: %s\n", tool.c_str(), printable(message).c_str());
@@ -73,8 +85,16 @@ ToolApp::ToolApp(std::string name, std::string description, std::string example)
     : name_(std::move(name)), app_(std::move(description), name_) {
   app_.option_defaults()->always_capture_default();
   app_.allow_config_extras(CLI::config_extras_mode::error);
-  app_.footer("Example:\n  " + example);
+  app_.footer(
+      "Every option can also be set by the environment (LINSCAN_MEMORY_LIMIT for --memory-limit) "
+      "or by --config;\n"
+      "flags win over the environment, the environment over the file.\n\nExample:\n  " +
+      example);
   app_.get_formatter()->column_width(38);
+}
+
+// Last, so that they stand last in --help.
+void ToolApp::add_general_options() {
   app_.set_help_flag("-h,--help", "Print this help and exit")->group("General");
   app_.set_version_flag("--version", fmt::format("{} {} ({})", name_, version(), commit()))
       ->group("General");
@@ -86,9 +106,33 @@ ToolApp::ToolApp(std::string name, std::string description, std::string example)
       ->group("General");
 }
 
+std::vector<std::string> ToolApp::arguments(int argc, char** argv) const {
+  std::vector<std::string> given(argv + 1, argv + argc);
+  std::vector<std::string> all = given;
+  for (const CLI::Option* option : app_.get_options()) {
+    if (option->get_group() == "General" || option->get_lnames().empty()) {
+      continue;
+    }
+    const std::string flag = "--" + option->get_lnames().front();
+    const bool on_command_line =
+        std::any_of(given.begin(), given.end(), [&](const std::string& word) {
+          return word == flag || word.starts_with(flag + "=") ||
+                 (!option->get_snames().empty() &&
+                  word.starts_with("-" + option->get_snames().front()));
+        });
+    const char* value = std::getenv(environment_name(option->get_lnames().front()).c_str());
+    if (value != nullptr && !on_command_line && !option->get_positional()) {
+      all.push_back(flag + "=" + value);
+    }
+  }
+  std::reverse(all.begin(), all.end());  // the order that CLI11 takes
+  return all;
+}
+
 int ToolApp::run(int argc, char** argv, const std::function<void()>& body) {
+  add_general_options();
   try {
-    app_.parse(argc, argv);
+    app_.parse(arguments(argc, argv));
   } catch (const CLI::Success& e) {
     return app_.exit(e, std::cout, std::cerr);
   } catch (const CLI::ParseError& e) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace linscan::tools {
 
@@ -33,6 +34,10 @@ class ToolApp {
   int run(int argc, char** argv, const std::function<void()>& body);
 
  private:
+  void add_general_options();
+  // The command line, behind it options that only the environment sets, in reverse.
+  std::vector<std::string> arguments(int argc, char** argv) const;
+
   std::string name_;
   CLI::App app_;
   GeneralOptions general_;

@@ -31,7 +31,8 @@ class TemporaryFolder {
 
   // Writes `content` to the file `name` and returns its path.
   std::filesystem::path write(std::string_view name, std::string_view content) const {
-    // Some file systems flush a file that is truncated and written again, at milliseconds each time.
+    // Some file systems flush a file that is truncated and written again, at milliseconds each
+    // time.
     std::filesystem::remove(path_ / name);
     std::ofstream out(path_ / name, std::ios::binary);
     out << content;

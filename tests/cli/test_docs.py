@@ -1,0 +1,22 @@
+"""What the documentation promises is what the program prints."""
+import json
+
+import harness
+
+
+def test_every_metric_is_defined_in_the_docs():
+    model = harness.ROOT / "examples" / "demo-model"
+    result = harness.run("linscan-analyze", model, "--tokens", 2000, "--ctx", 128, "--format", "json", "-q", check=0)
+    page = (harness.ROOT / "docs" / "metrics.md").read_text()
+    missing = [path for path in json.loads(result.stdout)["metrics"] if path not in page]
+    assert not missing
+
+
+def test_every_option_is_in_the_docs():
+    text = harness.run("linscan-analyze", "--help", check=0).stdout
+    page = (harness.ROOT / "docs" / "analyze.md").read_text()
+    options = {word.strip(",.;:()[]") for word in text.split() if word.startswith("--")}
+    options = {option for option in options if option[2:].replace("-", "").isalpha()}
+    general = {"--help", "--version", "--config", "--quiet", "--verbose", "--model"}
+    assert "--data" in options
+    assert not sorted(option for option in options - general if option not in page)
