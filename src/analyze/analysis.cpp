@@ -188,7 +188,8 @@ std::vector<std::string> collect_warnings(const Model& model,
   const int64_t d = model.config.hidden;
   if (options.bundled_data) {
     warnings.push_back(
-        "scores depend on the text: these are for the bundled demo stories; name your own with "
+        "scores depend on the text: these are for the bundled corpus of stories; name your own "
+        "with "
         "--data for figures to publish");
   }
   if (options.metrics.any() && n <= d + 1) {
