@@ -95,7 +95,7 @@ def main():
              f"`--memory-limit {args.limit}`; {seconds:.1f} s.", "",
              "| | |", "|---|---:|",
              f"| weights | {gib(weights)} |",
-             f"| plan of `--dry-run` | `{json.dumps(plan.get('memory', plan))}` |",
+             f"| plan of `--dry-run` | {', '.join(f'{part} {gib(size)}' for part, size in plan['memory_bytes'].items())} |",
              f"| peak anonymous memory | {gib(watcher.anonymous)} |",
              f"| peak resident memory, mapped files included | {gib(watcher.resident)} |",
              f"| `compute.peak_memory_bytes` of the result | {gib(result['compute']['peak_memory_bytes'])} |"]

@@ -1,7 +1,6 @@
 #include "linscan/base/system.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,14 +93,6 @@ int64_t available_memory_bytes() {
     available = std::min(available, std::max<int64_t>(limit - used, 0));
   }
   return available;
-}
-
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  constexpr int kLargestKept = 256 << 20;
-  mallopt(M_MMAP_THRESHOLD, kLargestKept);
-  mallopt(M_TRIM_THRESHOLD, 2 * kLargestKept);
-#endif
 }
 
 std::filesystem::path executable_folder() {

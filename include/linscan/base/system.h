@@ -21,11 +21,6 @@ int64_t resident_memory_bytes();
 // control group allows.
 int64_t available_memory_bytes();
 
-// Tells the allocator to keep freed blocks of up to 256 MiB for the next tensor: mapping them anew
-// for every temporary costs more in page faults than the arithmetic on them. Call once, before any
-// tensor work.
-void keep_freed_memory();
-
 // Folder of the running executable.
 std::filesystem::path executable_folder();
 // Installed data files: <prefix>/share/linscan beside <prefix>/bin. `name` is relative to it.
