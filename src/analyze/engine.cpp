@@ -11,6 +11,7 @@
 
 #include "linscan/base/interrupt.h"
 #include "linscan/base/progress.h"
+#include "linscan/base/system.h"
 
 namespace linscan {
 namespace {
@@ -140,6 +141,7 @@ std::optional<BadWeights> Engine::run(std::span<Sink* const> sinks) {
         sink->finish_block(block);
       }
     }
+    release_freed_memory();
     progress.update(block + 1);
   }
   progress.finish();

@@ -1,6 +1,7 @@
 #include "linscan/base/system.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,6 +94,12 @@ int64_t available_memory_bytes() {
     available = std::min(available, std::max<int64_t>(limit - used, 0));
   }
   return available;
+}
+
+void release_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 std::filesystem::path executable_folder() {

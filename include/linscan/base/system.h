@@ -21,6 +21,10 @@ int64_t resident_memory_bytes();
 // control group allows.
 int64_t available_memory_bytes();
 
+// Gives freed memory back to the system: temporaries of changing sizes leave holes that would add
+// up over blocks.
+void release_freed_memory();
+
 // Folder of the running executable.
 std::filesystem::path executable_folder();
 // Installed data files: <prefix>/share/linscan beside <prefix>/bin. `name` is relative to it.
