@@ -22,4 +22,6 @@ if(LINSCAN_WITH_TORCH)
     endif()
   endif()
   find_package(Torch REQUIRED)
+  # Installed tools find libtorch where it was found now; a copy of it in lib/ beside them comes first.
+  set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib;${TORCH_INSTALL_PREFIX}/lib")
 endif()

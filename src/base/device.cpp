@@ -14,17 +14,24 @@
 namespace linscan {
 namespace {
 
-// Best of a few timings of a matmul as large as a small model's, in seconds.
-double matmul_seconds(at::ScalarType type) {
-  const at::Tensor a = at::rand({512, 512}).to(type);
-  double best = 1e9;
-  for (int repeat = 0; repeat < 4; ++repeat) {
+// Time of a bf16 matmul over that of an fp32 one, as large as a small model's. The two take turns
+// and the best of each counts, so that other work on the machine does not decide.
+double bf16_to_fp32_time() {
+  constexpr int kTurns = 10;
+  const at::Tensor fp32 = at::rand({512, 512});
+  const at::Tensor bf16 = fp32.to(at::kBFloat16);
+  const auto seconds = [](const at::Tensor& a) {
     const auto start = std::chrono::steady_clock::now();
     at::mm(a, a);
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  double best_fp32 = 1e9;
+  double best_bf16 = 1e9;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    best_fp32 = std::min(best_fp32, seconds(fp32));
+    best_bf16 = std::min(best_bf16, seconds(bf16));
   }
-  return best;
+  return best_bf16 / best_fp32;
 }
 
 }  // namespace
@@ -66,10 +73,9 @@ at::ScalarType choose_compute_dtype(std::string_view text,
   if (device.is_cuda()) {
     return at::kBFloat16;
   }
-  const double fp32 = matmul_seconds(at::kFloat);
-  const double bf16 = matmul_seconds(at::kBFloat16);
-  log::debug("matmul probe: bf16 takes {:.2f} of the time of fp32", bf16 / fp32);
-  return bf16 < 0.8 * fp32 ? at::kBFloat16 : at::kFloat;
+  const double ratio = bf16_to_fp32_time();
+  log::debug("matmul probe: bf16 takes {:.2f} of the time of fp32", ratio);
+  return ratio < 0.7 ? at::kBFloat16 : at::kFloat;
 }
 
 std::string_view dtype_name(at::ScalarType type) {
