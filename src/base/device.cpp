@@ -94,9 +94,9 @@ std::string_view dtype_name(at::ScalarType type) {
 }
 
 void set_threads(int threads) {
-  if (threads > 0) {
-    at::set_num_threads(threads);
-  }
+  // Also when the number stays as it is: this switches off MKL's own choice, which varies with the
+  // load of the machine and with it the last bits of the results.
+  at::set_num_threads(threads > 0 ? threads : at::get_num_threads());
 }
 
 int threads() {
