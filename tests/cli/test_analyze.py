@@ -328,7 +328,7 @@ def test_text_and_json_lines_and_gzip_agree(demo, tmp_path):
     (tmp_path / "a.txt").write_text(text)
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": text}) + "\n")
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress((json.dumps({"text": text}) + "\n").encode()))
-    values = [json.loads(analyze(demo, "--data", tmp_path / name, "--folds", 2, "--dtype", "fp32", "--threads", 1, "--format", "json", check=0).stdout)
+    values = [json.loads(analyze(demo, "--data", tmp_path / name, "--folds", 2, "--format", "json", check=0).stdout)
               for name in ("a.txt", "a.jsonl", "a.jsonl.gz")]
     assert values[0]["n"] == values[1]["n"] == values[2]["n"]
     assert values[1]["blocks"] == values[2]["blocks"] == values[0]["blocks"]
