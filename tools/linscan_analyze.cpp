@@ -198,6 +198,7 @@ void print_result(const std::string& format, const Json& result) {
 }
 
 void run(const AnalyzeOptions& o) {
+  keep_freed_memory();
   set_threads(o.threads);
   const AnalysisOptions options = to_analysis(o);
   // Outputs are checked before the work, not after it.

@@ -96,6 +96,13 @@ int64_t available_memory_bytes() {
   return available;
 }
 
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
+
 void release_freed_memory() {
 #ifdef __GLIBC__
   malloc_trim(0);

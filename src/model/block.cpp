@@ -4,76 +4,13 @@
 
 #include <utility>
 
+#include "model/attention.h"
+
 namespace linscan {
 namespace {
 
 at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
   return at::linear(x, linear.weight, linear.bias);
-}
-
-// x  (B, T, heads, D). Rotates the first R features of every head, as halves: (x1, x2) -> (x1 cos -
-// x2 sin, x2 cos + x1 sin).
-at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables) {
-  const int64_t half = tables.cos.size(-1);
-  const at::Tensor cos = tables.cos.unsqueeze(1);  // (T, 1, R/2)
-  const at::Tensor sin = tables.sin.unsqueeze(1);
-  const at::Tensor first = x.slice(-1, 0, half);
-  const at::Tensor second = x.slice(-1, half, 2 * half);
-  std::vector<at::Tensor> parts = {first * cos - second * sin, second * cos + first * sin};
-  if (2 * half < x.size(-1)) {
-    parts.push_back(x.slice(-1, 2 * half));
-  }
-  return at::cat(parts, -1);
-}
-
-// Every key/value head serves H / K query heads. (B, K, T, D) -> (B, H, T, D)
-at::Tensor repeat_heads(const at::Tensor& x, int64_t heads) {
-  const int64_t kv_heads = x.size(1);
-  if (kv_heads == heads) {
-    return x;
-  }
-  return x.unsqueeze(2)
-      .expand({x.size(0), kv_heads, heads / kv_heads, x.size(2), x.size(3)})
-      .reshape({x.size(0), heads, x.size(2), x.size(3)});
-}
-
-// qkv  (N, HD + 2KD). Returns the heads' outputs side by side, (N, HD), compute dtype.
-at::Tensor attend(const DecoderConfig& config,
-                  const BlockConfig& block,
-                  const at::Tensor& qkv,
-                  const BatchLayout& layout,
-                  PositionCache& positions) {
-  const int64_t query_size = config.query_size();
-  const int64_t key_size = config.key_size();
-  std::vector<at::Tensor> outputs;
-  for (const BatchLayout::Run& run : layout.runs()) {
-    const int64_t rows = run.windows * run.length;
-    const at::Tensor mine = qkv.narrow(0, run.first_row, rows);
-    const auto split = [&](int64_t start, int64_t size, int64_t heads) {
-      return mine.narrow(1, start, size)
-          .unflatten(1, {heads, config.head_size})
-          .unflatten(0, {run.windows, run.length});
-    };
-    at::Tensor query = split(0, query_size, config.heads);  // (B, T, H, D)
-    at::Tensor key = split(query_size, key_size, config.kv_heads);
-    const at::Tensor value = split(query_size + key_size, key_size, config.kv_heads);
-    if (config.position == PositionKind::kRotary) {
-      const PositionCache::Rotary& tables = positions.rotary(run.length);
-      query = rotate(query, tables);
-      key = rotate(key, tables);
-    }
-    const at::Tensor mask = positions.window_mask(run.length, block.window);
-    const at::Tensor mixed =
-        at::scaled_dot_product_attention(query.transpose(1, 2),
-                                         repeat_heads(key.transpose(1, 2), config.heads),
-                                         repeat_heads(value.transpose(1, 2), config.heads),
-                                         mask.defined() ? std::optional(mask) : std::nullopt,
-                                         /*dropout_p=*/0.0,
-                                         /*is_causal=*/!mask.defined(),
-                                         block.attention_scale);  // (B, H, T, D)
-    outputs.push_back(mixed.transpose(1, 2).reshape({rows, query_size}));
-  }
-  return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {
@@ -100,8 +37,7 @@ at::Tensor attention_sublayer(const DecoderConfig& config,
                               const BatchLayout& layout,
                               PositionCache& positions) {
   const at::Tensor qkv = apply_linear(weights.qkv, x.to(weights.qkv.weight.scalar_type()));
-  const at::Tensor mixed =
-      attend(config, config.per_block[static_cast<size_t>(block)], qkv, layout, positions);
+  const at::Tensor mixed = attend(config, block, qkv, layout, positions);
   return apply_linear(weights.output, mixed).to(at::kFloat);
 }
 

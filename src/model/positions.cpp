@@ -1,6 +1,7 @@
 // Rotary tables and masks: PositionCache of block.h.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -9,6 +10,11 @@
 
 namespace linscan {
 namespace {
+
+// Queries that attend together. On a CPU small chunks skip most of the keys that causal attention
+// does not see; a GPU needs more work per call.
+constexpr int64_t kCpuChunk = 128;
+constexpr int64_t kCudaChunk = 1024;
 
 // 1 / base^(2i/R), in fp32 as HF computes it: the last bits of the angles at far positions depend
 // on that. (R/2)
@@ -74,20 +80,36 @@ const PositionCache::Rotary& PositionCache::rotary(int64_t length) {
   return rotary_.emplace(length, std::move(tables)).first->second;
 }
 
-at::Tensor PositionCache::window_mask(int64_t length, int64_t window) {
-  if (window == 0 || length <= window) {
-    return {};
+const PositionCache::Mask& PositionCache::mask(int64_t length, int64_t window) {
+  const auto found = masks_.find({length, window});
+  if (found != masks_.end()) {
+    return found->second;
   }
-  at::Tensor& mask = masks_[{length, window}];
-  if (!mask.defined()) {
-    const at::Tensor position = at::arange(length);
-    const at::Tensor distance = position.unsqueeze(1) - position.unsqueeze(0);  // query - key
-    const at::Tensor visible = (distance >= 0).logical_and(distance < window);
-    mask = at::zeros({length, length}, at::kFloat)
-               .masked_fill(visible.logical_not(), -INFINITY)
-               .to(device_, dtype_);
+  Mask mask;
+  mask.window = window < length ? window : 0;
+  const bool causal_kernel = device_.is_cuda() && mask.window == 0;  // skips unseen keys by itself
+  mask.queries =
+      causal_kernel ? length : std::min(length, device_.is_cuda() ? kCudaChunk : kCpuChunk);
+  if (mask.queries < length || mask.window > 0) {
+    const int64_t before_last = (length - 1) / mask.queries * mask.queries;
+    const int64_t before = mask.window == 0 ? before_last : std::min(before_last, mask.window - 1);
+    const int64_t keys = before + mask.queries;
+    const at::Tensor query = at::arange(mask.queries).unsqueeze(1);
+    const at::Tensor key = at::arange(mask.queries - keys, mask.queries).unsqueeze(0);
+    at::Tensor hidden = key > query;
+    if (mask.window > 0) {
+      hidden = hidden.logical_or(key <= query - mask.window);
+    }
+    mask.additive = at::zeros({mask.queries, keys}, at::kFloat)
+                        .masked_fill(hidden, -INFINITY)
+                        .to(device_, dtype_);
   }
-  return mask;
+  return masks_.emplace(std::pair(length, window), std::move(mask)).first->second;
+}
+
+at::Tensor PositionCache::Mask::of_chunk(int64_t begin, int64_t end, int64_t first_key) const {
+  const int64_t own = additive.size(1) - queries;  // column of the chunk's first token
+  return additive.slice(0, 0, end - begin).slice(1, own - (begin - first_key), own + (end - begin));
 }
 
 }  // namespace linscan

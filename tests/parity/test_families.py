@@ -137,6 +137,9 @@ CASES = [
     Case("llama-one-long-window", LLAMA, {"max_position_embeddings": 256}, ctx=200, tokens=200, numeric=False),
 
     Case("mistral-window", MISTRAL),
+    Case("mistral-window-in-long-context", MISTRAL, {"max_position_embeddings": 512}, ctx=300, tokens=420, numeric=False),
+    Case("mistral-wide-window-in-long-context", MISTRAL, {"max_position_embeddings": 512, "sliding_window": 150},
+         ctx=400, tokens=700),
     Case("mistral-window-one", MISTRAL, {"sliding_window": 1}),
     Case("mistral-window-null", MISTRAL, {"sliding_window": None}, numeric=False),
     Case("mistral-window-missing", MISTRAL, {"max_position_embeddings": 8192}, drop=("sliding_window",),

@@ -48,15 +48,25 @@ class PositionCache {
   // Tables for a window of `length` tokens (HF modeling_rope_utils.py).
   const Rotary& rotary(int64_t length);
 
-  // Additive mask (T, T) of a sliding window; undefined where plain causal attention is the same.
-  at::Tensor window_mask(int64_t length, int64_t window);
+  // Which keys the queries of one chunk see. What a query sees depends on how far back a key is and
+  // not on where the chunk lies, so one table serves all chunks of a window of tokens.
+  struct Mask {
+    int64_t queries = 0;  // Q: per chunk; the last chunk may have fewer
+    int64_t window = 0;   // keys a query sees, itself included; 0: all before it
+    at::Tensor additive;  // (Q, most keys of a chunk) compute dtype, 0 or -inf, the chunk's own
+                          // tokens last; undefined: one chunk, plain causal attention
+
+    // (end - begin, end - first_key): for queries [begin, end) and keys [first_key, end).
+    at::Tensor of_chunk(int64_t begin, int64_t end, int64_t first_key) const;
+  };
+  const Mask& mask(int64_t length, int64_t window);
 
  private:
   const DecoderConfig& config_;
   at::ScalarType dtype_;
   at::Device device_;
   std::map<int64_t, Rotary> rotary_;
-  std::map<std::pair<int64_t, int64_t>, at::Tensor> masks_;
+  std::map<std::pair<int64_t, int64_t>, Mask> masks_;  // by length and window
 };
 
 // What a block did to its batch; all (N, C) fp32.
