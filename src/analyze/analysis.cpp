@@ -294,7 +294,8 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
                              .folds = setup.folds.folds,
                              .blocks = model.config.blocks(),
                              .sampled_rows = setup.sampled_rows,
-                             .two_nn = {.kept_share = options.paper ? kPaperKeptShare : 0.9}});
+                             .two_nn = {.kept_share = options.paper ? kPaperKeptShare : 0.9},
+                             .workers = TaskPool::workers_for(setup.device)});
   std::optional<ActivationWriter> dump;
   std::vector<Sink*> sinks;
   if (options.metrics.any()) {

@@ -40,7 +40,7 @@ int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
   return most + model.weights.largest_block_bytes();
 }
 
-// Moments of one block (x, y and cross for every fold) and the solver's temporaries.
+// Moments of one block (x, y and x with the update for every fold) and the solver's temporaries.
 int64_t statistics_bytes(const Model& model,
                          const FoldPlan& folds,
                          const PlanRequest& request,
@@ -49,7 +49,7 @@ int64_t statistics_bytes(const Model& model,
   int64_t bytes = request.sampled_rows * hidden * kFp32;
   if (request.pair_statistics) {
     constexpr int64_t kSolverMatrices = 16;
-    constexpr int64_t kLastBlockExtra = 2;  // the final-norm state and its cross moments
+    constexpr int64_t kLastBlockExtra = 2;  // the final-norm state and what it shares with x
     const int64_t without_first = request.first_tokens ? 3 : 0;
     const int64_t matrices = (3 + kLastBlockExtra + without_first) * folds.folds + kSolverMatrices;
     bytes += matrices * hidden * hidden * kFp64;

@@ -17,15 +17,6 @@ std::vector<StateMoments> zero_states(const at::Tensor& shift, int64_t folds) {
   return states;
 }
 
-// Of one side of the pairs.
-StateMoments sum_of(const std::vector<PairMoments>& parts, StateMoments PairMoments::* side) {
-  StateMoments sum = (parts.front().*side).clone();
-  for (size_t i = 1; i < parts.size(); ++i) {
-    sum += parts[i].*side;
-  }
-  return sum;
-}
-
 bool finite(const std::vector<PairMoments>& folds) {
   return std::all_of(folds.begin(), folds.end(), [](const PairMoments& fold) {
     return std::isfinite((fold.x.gram.diagonal() + fold.y.gram.diagonal()).sum().item<double>());
@@ -48,7 +39,8 @@ constexpr int64_t kRowsAtOnce = 1024;
 
 }  // namespace
 
-StatisticsSink::StatisticsSink(StatisticsOptions options) : options_(std::move(options)) {}
+StatisticsSink::StatisticsSink(StatisticsOptions options)
+    : options_(std::move(options)), pool_(options_.workers) {}
 
 void StatisticsSink::observe(const BlockBatch& batch) {
   if (!inputs_known_) {
@@ -91,7 +83,7 @@ void StatisticsSink::start_target(Target& target, const BlockBatch& batch, const
     target.shift = y.mean(0, false, at::kDouble);
     target.states = zero_states(target.shift, options_.folds);
     for (int64_t k = 0; k < options_.folds; ++k) {
-      target.cross.push_back(at::zeros_like(target.states.front().gram));
+      target.x_update.push_back(at::zeros_like(target.states.front().gram).t());
       target.update_square.push_back(at::zeros_like(target.shift));
     }
   }
@@ -120,8 +112,9 @@ void StatisticsSink::accumulate(Target& target,
   }
   const at::Tensor y_rows = kept_rows(y - target.shift, kept);
   target.states[fold].add_lower(y_rows);
-  target.cross[fold].addmm_(x_rows.t(), y_rows);
-  target.update_square[fold].add_((y_rows - x_rows).square_().sum(0));
+  const at::Tensor update = y_rows - x_rows;
+  target.x_update[fold].addmm_(x_rows.t(), update);
+  target.update_square[fold].add_(update.square().sum(0));
 }
 
 at::Tensor StatisticsSink::sampled_of(const BlockBatch& batch, const at::Tensor& state) const {
@@ -155,7 +148,7 @@ void StatisticsSink::finish_block(int64_t block) {
 std::vector<PairMoments> StatisticsSink::pairs(const Target& target) const {
   std::vector<PairMoments> folds;
   for (size_t k = 0; k < target.states.size(); ++k) {
-    folds.push_back({inputs_[k], target.states[k], target.cross[k], target.update_square[k]});
+    folds.push_back({inputs_[k], target.states[k], target.x_update[k], target.update_square[k]});
   }
   return folds;
 }
@@ -174,49 +167,74 @@ std::vector<PairMoments> StatisticsSink::with_first_tokens(const std::vector<Pai
 }
 
 BlockScores StatisticsSink::score(Target& target, bool score_inputs) {
-  BlockScores scores;
   for (StateMoments& state : target.states) {
     state.symmetrize();
   }
+  const MetricChoice& wanted = options_.metrics;
   const std::vector<PairMoments> accumulated = pairs(target);
   const std::vector<PairMoments> folds =
-      options_.metrics.tokens ? with_first_tokens(accumulated, target) : accumulated;
-  if (score_inputs) {
-    embedding_geometry_ = score_spectrum(sum_of(folds, &PairMoments::x));
-    embedding_geometry_->intrinsic_dimension =
-        linscan::intrinsic_dimension(at::cat(sampled_inputs_), options_.two_nn);
-    sampled_inputs_.clear();
-  }
+      wanted.tokens ? with_first_tokens(accumulated, target) : accumulated;
+  const PairMoments all = PairMoments::sum(folds);
+  BlockScores scores;
+  std::optional<PairScoring> pair;
+  std::optional<PairScoring> rest;
   if (!finite(folds)) {
     scores.failure = "the states of this block are not finite";
-    return scores;
-  }
-  if (options_.metrics.linearity || options_.metrics.baselines) {
-    PairScores pair = score_pair(folds, {.baselines = options_.metrics.baselines});
-    if (options_.metrics.linearity) {
-      scores.linearity = std::move(pair.linearity);
+  } else {
+    if (wanted.geometry) {
+      add_geometry_tasks(all.y, target.sampled, scores.geometry.emplace());
     }
-    if (options_.metrics.baselines) {
-      scores.baselines = std::move(pair.baselines);
+    if (wanted.linearity || wanted.baselines) {
+      pair.emplace(all, folds, LinearityOptions{.baselines = wanted.baselines}).add_tasks(pool_);
+    }
+    if (wanted.tokens) {
+      scores.tokens = describe_first_tokens(target, all.y);
+      if (target.rest.n > 0) {
+        rest.emplace(
+                PairMoments::sum(accumulated), accumulated, LinearityOptions{.baselines = false})
+            .add_tasks(pool_);
+      }
     }
   }
-  if (options_.metrics.linearity) {
+  if (score_inputs) {
+    add_geometry_tasks(all.x, sampled_inputs_, embedding_geometry_.emplace());
+  }
+  pool_.run();
+  sampled_inputs_.clear();
+  if (pair) {
+    PairScores solved = pair->finish();
+    if (wanted.linearity) {
+      scores.linearity = std::move(solved.linearity);
+    }
+    if (wanted.baselines) {
+      scores.baselines = std::move(solved.baselines);
+    }
+  }
+  if (rest) {
+    scores.tokens->without_first = rest->finish().linearity;
+  }
+  if (wanted.linearity && scores.failure.empty()) {
     scores.displacement = target.all;
-  }
-  if (options_.metrics.geometry) {
-    scores.geometry = score_spectrum(sum_of(folds, &PairMoments::y));
-    scores.geometry->intrinsic_dimension =
-        linscan::intrinsic_dimension(at::cat(target.sampled), options_.two_nn);
-  }
-  if (options_.metrics.tokens) {
-    scores.tokens = score_first_tokens(target, accumulated, sum_of(folds, &PairMoments::y));
   }
   return scores;
 }
 
-FirstTokenScores StatisticsSink::score_first_tokens(const Target& target,
-                                                    const std::vector<PairMoments>& rest,
-                                                    const StateMoments& all) const {
+void StatisticsSink::add_geometry_tasks(const StateMoments& state,
+                                        const std::vector<at::Tensor>& sampled,
+                                        GeometryScores& scores) {
+  // The longest tasks come first.
+  pool_.add([this, &sampled, &scores] {
+    scores.intrinsic_dimension = linscan::intrinsic_dimension(at::cat(sampled), options_.two_nn);
+  });
+  pool_.add([&state, &scores] {
+    const GeometryScores spectrum = score_spectrum(state.centered());
+    scores.anisotropy = spectrum.anisotropy;
+    scores.effective_rank = spectrum.effective_rank;
+  });
+}
+
+FirstTokenScores StatisticsSink::describe_first_tokens(const Target& target,
+                                                       const StateMoments& all) const {
   FirstTokenScores scores;
   const at::Tensor mean = all.mean();
   double first_variance = 0;
@@ -231,15 +249,14 @@ FirstTokenScores StatisticsSink::score_first_tokens(const Target& target,
   const double variance = all.centered_diagonal().sum().item<double>();
   scores.variance_share = variance > 0 ? Score::of(first_variance / variance)
                                        : Score::missing("the states have no variance");
-  if (target.rest.n == 0) {
-    const Score single = Score::missing("every window is one token long");
-    for (TargetScores* missing : {&scores.without_first.stream, &scores.without_first.update}) {
-      missing->in_sample = missing->held_out = single;
-    }
+  if (target.rest.n > 0) {
+    scores.rest = target.rest;
     return scores;
   }
-  scores.rest = target.rest;
-  scores.without_first = score_pair(rest, {.baselines = false}).linearity;
+  const Score single = Score::missing("every window is one token long");
+  for (TargetScores* missing : {&scores.without_first.stream, &scores.without_first.update}) {
+    missing->in_sample = missing->held_out = single;
+  }
   return scores;
 }
 

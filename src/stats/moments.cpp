@@ -2,15 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
+#include "stats/products.h"
 
 namespace linscan {
 namespace {
 
-// Column strips of the lower triangle: with s strips a share of (s + 1) / 2s of the full product is
-// computed.
-constexpr int64_t kStrips = 6;
-constexpr int64_t kMinStrip = 64;
 // A feature whose variance is below this share of its square distance from the shift is constant up
 // to rounding.
 constexpr double kConstant = 1e-13;
@@ -32,14 +28,7 @@ StateMoments StateMoments::zeros(const at::Tensor& shift) {
 void StateMoments::add_lower(const at::Tensor& rows) {
   n += rows.size(0);
   sum.add_(rows.sum(0));
-  const int64_t width = rows.size(1);
-  const int64_t strip = std::max(kMinStrip, (width + kStrips - 1) / kStrips);
-  for (int64_t begin = 0; begin < width; begin += strip) {
-    const int64_t end = std::min(begin + strip, width);
-    gram.slice(0, begin, end)
-        .slice(1, 0, end)
-        .addmm_(rows.slice(1, begin, end).t(), rows.slice(1, 0, end));
-  }
+  add_gram_lower(gram, rows);
 }
 
 void StateMoments::symmetrize() {
@@ -85,23 +74,43 @@ at::Tensor StateMoments::centered_diagonal() const {
   return variance.masked_fill(variance <= raw * kConstant, 0);
 }
 
+PairMoments PairMoments::zeros(const at::Tensor& shift_x, const at::Tensor& shift_y) {
+  PairMoments moments{StateMoments::zeros(shift_x), StateMoments::zeros(shift_y), {}, {}};
+  moments.x_update = at::zeros_like(moments.x.gram).t();
+  moments.update_square = at::zeros_like(shift_x);
+  return moments;
+}
+
+at::Tensor PairMoments::update_sum() const {
+  return y.sum - x.sum;
+}
+
 PairMoments& PairMoments::operator+=(const PairMoments& other) {
   x += other.x;
   y += other.y;
-  cross.add_(other.cross);
+  x_update.add_(other.x_update);
   update_square.add_(other.update_square);
   return *this;
 }
 
 PairMoments PairMoments::clone() const {
-  return {x.clone(), y.clone(), cross.clone(), update_square.clone()};
+  return {x.clone(), y.clone(), x_update.clone(), update_square.clone()};
+}
+
+PairMoments PairMoments::sum(const std::vector<PairMoments>& parts) {
+  PairMoments total = parts.front().clone();
+  for (size_t i = 1; i < parts.size(); ++i) {
+    total += parts[i];
+  }
+  return total;
 }
 
 void PairMoments::add_rows(const at::Tensor& x_rows, const at::Tensor& y_rows, double sign) {
   x.add_rows(x_rows, sign);
   y.add_rows(y_rows, sign);
-  cross.addmm_(x_rows.t(), y_rows, 1, sign);
-  update_square.add_((y_rows - x_rows).square_().sum(0), sign);
+  const at::Tensor update = y_rows - x_rows;
+  x_update.addmm_(x_rows.t(), update, 1, sign);
+  update_square.add_(update.square().sum(0), sign);
 }
 
 }  // namespace linscan

@@ -10,6 +10,7 @@
 
 #include "linscan/analyze/block_scores.h"
 #include "linscan/analyze/sink.h"
+#include "linscan/base/task_pool.h"
 #include "linscan/stats/geometry.h"
 #include "linscan/stats/moments.h"
 
@@ -30,6 +31,7 @@ struct StatisticsOptions {
   int64_t blocks = 0;
   std::vector<int64_t> sampled_rows;  // storage rows for the intrinsic dimension, ascending
   TwoNnOptions two_nn;
+  int workers = 1;  // scores that are solved at once
 };
 
 // Scores x -> y for one target y of the block that runs: its own output, or the final-norm state of
@@ -61,7 +63,7 @@ class StatisticsSink final : public Sink {
   struct Target {
     at::Tensor shift;  // (C) fp64, near the mean of the target; undefined before its first batch
     std::vector<StateMoments> states;  // of the target, one per fold
-    std::vector<at::Tensor> cross;     // one per fold
+    std::vector<at::Tensor> x_update;  // one per fold, and the next: see PairMoments
     std::vector<at::Tensor> update_square;
     Displacement all;
     Displacement rest;  // without first tokens
@@ -83,15 +85,19 @@ class StatisticsSink final : public Sink {
                   const at::Tensor& y_fp32);
   at::Tensor sampled_of(const BlockBatch& batch, const at::Tensor& state) const;
   BlockScores score(Target& target, bool score_inputs);
-  FirstTokenScores score_first_tokens(const Target& target,
-                                      const std::vector<PairMoments>& rest,
-                                      const StateMoments& all) const;
+  // Tasks that fill `scores` of one state; `state` and `sampled` must outlive them.
+  void add_geometry_tasks(const StateMoments& state,
+                          const std::vector<at::Tensor>& sampled,
+                          GeometryScores& scores);
+  // All but the scores without first tokens.
+  FirstTokenScores describe_first_tokens(const Target& target, const StateMoments& all) const;
   // What was accumulated, one per fold.
   std::vector<PairMoments> pairs(const Target& target) const;
   std::vector<PairMoments> with_first_tokens(const std::vector<PairMoments>& rest,
                                              const Target& target) const;
 
   StatisticsOptions options_;
+  TaskPool pool_;
   at::Tensor shift_x_;
   std::vector<StateMoments> inputs_;  // moments of resid_pre, of the same rows as Target::states;
                                       // from block 1 on those of the previous output

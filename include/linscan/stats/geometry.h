@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "linscan/stats/linearity.h"
-#include "linscan/stats/moments.h"
 
 namespace linscan {
 
@@ -17,8 +16,8 @@ struct GeometryScores {
   Score intrinsic_dimension;  // TwoNN
 };
 
-// Anisotropy and effective rank from the moments of the states (symmetric gram).
-GeometryScores score_spectrum(const StateMoments& moments);
+// Anisotropy and effective rank. centered  (C, C) fp64: StateMoments::centered().
+GeometryScores score_spectrum(const at::Tensor& centered);
 
 struct TwoNnOptions {
   // Share of the smallest ratios r2/r1 that the line is fitted to: Facco et al. 2017 keep 0.9, the

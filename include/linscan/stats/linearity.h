@@ -2,17 +2,20 @@
 // compare with.
 //
 // With X, Y the centred states and A the best map, score = 1 - min_A ||X A - Y||^2 / ||Y||^2 (paper
-// section 3.1): the R^2 of an affine regression over all
+// section 3.1): the R^2 of an affine regression over all features.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "linscan/base/task_pool.h"
 #include "linscan/stats/moments.h"
 
 namespace linscan {
@@ -55,12 +58,35 @@ struct LinearityOptions {
   bool baselines = true;
 };
 
-// `folds` are disjoint parts of the data that sum to all of it; with fewer than two there is no
-// held-out score. All tensors fp64 on one device, all moments with the same shifts.
 struct PairScores {
   LinearityScores linearity;
   BaselineScores baselines;
 };
+
+// Solves the scores of one pair as tasks that share nothing but what they read.
+class PairScoring {
+ public:
+  // `folds` are disjoint parts of the data that sum to `all`; with fewer than two there is no
+  // held-out score. All tensors fp64 on one device, all moments with the same shifts. `folds` must
+  // outlive this.
+  PairScoring(const PairMoments& all,
+              const std::vector<PairMoments>& folds,
+              const LinearityOptions& options);
+  ~PairScoring();
+  PairScoring(const PairScoring&) = delete;
+  PairScoring& operator=(const PairScoring&) = delete;
+
+  // This must outlive the tasks.
+  void add_tasks(TaskPool& pool);
+  // The scores, after the tasks have run.
+  PairScores finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The same for one pair alone.
 PairScores score_pair(const std::vector<PairMoments>& folds, const LinearityOptions& options);
 
 // 95 % interval of a pooled ratio 1 - sum(error) / sum(total) over K folds: linearised ratio

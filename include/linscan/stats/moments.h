@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace linscan {
 
@@ -41,12 +42,17 @@ struct StateMoments {
 struct PairMoments {
   StateMoments x;
   StateMoments y;
-  at::Tensor cross;          // (C, C) fp64, (x - shift_x)^T (y - shift_y)
-  at::Tensor update_square;  // (C) fp64, sum of ((y - shift_y) - (x - shift_x))^2: exact where y -
-                             // x is small beside x
+  // Of x with the update u = (y - shift_y) - (x - shift_x) and of the update alone, not of x with
+  // y: these are exact where the update is small beside x.
+  at::Tensor x_update;       // (C, C) fp64, (x - shift_x)^T u; column-major, as solvers want it
+  at::Tensor update_square;  // (C) fp64, sum of u^2
 
+  static PairMoments zeros(const at::Tensor& shift_x, const at::Tensor& shift_y);
+  at::Tensor update_sum() const;  // (C) fp64, of u
   PairMoments& operator+=(const PairMoments& other);
   PairMoments clone() const;
+  // The sum of at least one part.
+  static PairMoments sum(const std::vector<PairMoments>& parts);
   // Adds the pairs (x, y), each (N, C) fp64 and shifted; a negative sign takes them out again.
   void add_rows(const at::Tensor& x_rows, const at::Tensor& y_rows, double sign);
 };

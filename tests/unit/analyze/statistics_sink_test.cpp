@@ -35,8 +35,12 @@ StatisticsSink fed(const std::vector<at::Tensor>& states,
   for (int64_t row = 0; row < rows; row += 2) {
     sampled.push_back(row);
   }
-  StatisticsSink sink(
-      {.metrics = metrics, .folds = kFolds, .blocks = 2, .sampled_rows = sampled, .two_nn = {}});
+  StatisticsSink sink({.metrics = metrics,
+                       .folds = kFolds,
+                       .blocks = 2,
+                       .sampled_rows = sampled,
+                       .two_nn = {},
+                       .workers = 2});
   for (int64_t block = 0; block < 2; ++block) {
     for (int64_t fold = 0; fold < kFolds; ++fold) {
       const int64_t end = rows * (fold + 1) / kFolds;

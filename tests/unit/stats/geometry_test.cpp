@@ -41,14 +41,14 @@ double brute_force(const at::Tensor& rows, double kept_share) {
 TEST(ScoreSpectrum, AgreesWithSvd) {
   at::Tensor x = normal(700, 20, 1) + 5;
   x.select(1, 4).mul_(30);
-  const GeometryScores scores = score_spectrum(moments_of(x, x, 1).front().x);
+  const GeometryScores scores = score_spectrum(moments_of(x, x, 1).front().x.centered());
   EXPECT_NEAR(*scores.anisotropy.value, oracle::anisotropy(to_eigen(x)), 1e-12);
   EXPECT_NEAR(*scores.effective_rank.value, oracle::effective_rank(to_eigen(x)), 1e-10);
 }
 
 TEST(ScoreSpectrum, ConstantStates_HaveNoSpectrum) {
   const at::Tensor x = at::full({50, 4}, 0.3, at::kDouble);
-  EXPECT_FALSE(score_spectrum(moments_of(x, x, 1).front().x).anisotropy.value);
+  EXPECT_FALSE(score_spectrum(moments_of(x, x, 1).front().x.centered()).anisotropy.value);
 }
 
 TEST(IntrinsicDimension, UniformCloud_HasItsDimension) {

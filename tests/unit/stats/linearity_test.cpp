@@ -228,7 +228,9 @@ TEST(ScorePair, TinyUpdate_AgreesWithSvd) {
 
 // Every direction of x predicts as much as any other: an error in the smallest one shows in full.
 TEST(ScorePair, IllConditionedData_AgreesWithSvd) {
-  for (const double condition : {1e4, 1e6, 3e6}) {
+  // Rounding in second moments grows with the square of the condition: 1e-6 is kept up to 1e6.
+  for (const auto& [condition, tolerance] :
+       {std::pair(1e4, 1e-9), std::pair(1e6, 1e-6), std::pair(3e6, 1e-5)}) {
     const at::Tensor x = ill_conditioned(1500, 64, condition);
     const at::Tensor centered = x - x.mean(0);
     const at::Tensor u = std::get<0>(at::linalg_svd(centered, false));
@@ -238,7 +240,7 @@ TEST(ScorePair, IllConditionedData_AgreesWithSvd) {
     const double difference =
         *scores.update.in_sample.value - oracle::in_sample(to_eigen(x), to_eigen(y - x));
     fmt::print("    condition {:.0e}: {:+.1e}\n", condition, difference);
-    EXPECT_LT(std::abs(difference), 1e-6) << condition;
+    EXPECT_LT(std::abs(difference), tolerance) << condition;
   }
 }
 

@@ -37,9 +37,7 @@ inline std::vector<PairMoments> moments_of(const at::Tensor& x,
   std::vector<PairMoments> parts;
   const int64_t count = x.size(0);
   for (int64_t k = 0; k < folds; ++k) {
-    PairMoments part{
-        StateMoments::zeros(shift_x), StateMoments::zeros(shift_y), {}, at::zeros_like(shift_x)};
-    part.cross = at::zeros_like(part.x.gram);
+    PairMoments part = PairMoments::zeros(shift_x, shift_y);
     const int64_t end = count * (k + 1) / folds;
     for (int64_t row = count * k / folds; row < end; row += 256) {
       const int64_t stop = std::min(row + 256, end);
