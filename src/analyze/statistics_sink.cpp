@@ -35,7 +35,7 @@ at::Tensor kept_rows(const at::Tensor& rows, const at::Tensor& kept) {
 }
 
 // Moments are added for this many rows at a time: their fp64 copies then stay in the cache.
-constexpr int64_t kRowsAtOnce = 1024;
+constexpr int64_t kRowsAtOnce = 512;
 
 }  // namespace
 
