@@ -51,23 +51,27 @@ Candidates lowest_of_few(const at::Tensor& bound, int64_t count) {
   return {std::move(value), std::move(index)};
 }
 
-// The `count` lowest of every row, ascending. bound  (Q, M), any strides.
-Candidates lowest_of(const at::Tensor& bound, int64_t count) {
+// The `count` lowest of every row (dimension 1) or of every column (dimension 0), ascending.
+Candidates lowest_of(const at::Tensor& bound, int64_t dimension, int64_t count) {
+  const at::Tensor by_query = dimension == 1 ? bound : bound.t();  // (Q, M)
+  const int64_t size = by_query.size(1);
   // The lowest of all are in the groups with the lowest minima, which are much faster to find.
-  const int64_t groups = bound.size(1) / kGroup;
+  const int64_t groups = size / kGroup;
   if (groups < 2 * count) {
-    return lowest_of_few(bound, count);
+    return lowest_of_few(by_query, count);
   }
-  // Group g has the columns g, g + groups, g + 2 groups, ...; what is left over is looked at whole.
-  const at::Tensor minima =
-      bound.slice(1, 0, groups * kGroup).unflatten(1, {kGroup, groups}).amin(1);  // (Q, groups)
-  const at::Tensor best = std::get<1>(minima.topk(count, 1, /*largest=*/false, /*sorted=*/false));
+  // Group g has the numbers g, g + groups, g + 2 groups, ...; what is left over is looked at whole.
+  const at::Tensor grouped =
+      bound.slice(dimension, 0, groups * kGroup).unflatten(dimension, {kGroup, groups});
+  const at::Tensor minima = grouped.amin(dimension);
+  const at::Tensor best = std::get<1>(
+      (dimension == 1 ? minima : minima.t()).topk(count, 1, /*largest=*/false, /*sorted=*/false));
   const at::Tensor members = at::arange(kGroup, best.options()) * groups;
-  const at::Tensor rest = at::arange(groups * kGroup, bound.size(1), best.options());
-  const at::Tensor columns =
-      at::cat({(best.unsqueeze(2) + members).flatten(1), rest.expand({bound.size(0), -1})}, 1);
-  const Candidates found = lowest_of_few(bound.gather(1, columns), count);
-  return {found.bound, columns.gather(1, found.index)};
+  const at::Tensor rest = at::arange(groups * kGroup, size, best.options());
+  const at::Tensor looked_at =
+      at::cat({(best.unsqueeze(2) + members).flatten(1), rest.expand({best.size(0), -1})}, 1);
+  const Candidates found = lowest_of_few(by_query.gather(1, looked_at), count);
+  return {found.bound, looked_at.gather(1, found.index)};
 }
 
 // Lower bounds of all squared distances, computed in one dtype.
@@ -92,9 +96,10 @@ class Search {
       at::Tensor bound =
           bounds(centered_.slice(0, begin, end), bounded_.slice(0, begin, end), begin);
       bound.diagonal().fill_(INFINITY);
-      improve(best, begin, end, bound, begin);
+      improve(best, begin, end, lowest_of(bound, 1, std::min(kept, count_ - begin)), begin);
       if (end < count_) {
-        improve(best, end, count_, bound.slice(1, end - begin).t(), begin);
+        const at::Tensor later = bound.slice(1, end - begin);
+        improve(best, end, count_, lowest_of(later, 0, std::min(kept, end - begin)), begin);
       }
     }
     return best;
@@ -105,7 +110,7 @@ class Search {
     at::Tensor bound =
         bounds(centered_.index_select(0, queries), bounded_.index_select(0, queries), 0);
     bound.scatter_(1, queries.unsqueeze(1), INFINITY);
-    return lowest_of(bound, std::min(kCandidates, count_ - 1));
+    return lowest_of(bound, 1, std::min(kCandidates, count_ - 1));
   }
 
  private:
@@ -116,15 +121,14 @@ class Search {
         .add_(some_bounded.unsqueeze(1));
   }
 
-  // Rows [begin, end) were compared with rows from number `first` on.
+  // Rows [begin, end) were compared with rows from number `first` on, which `found` counts from 0.
   static void improve(
-      Candidates& best, int64_t begin, int64_t end, const at::Tensor& bound, int64_t first) {
-    const at::Tensor old_bound = best.bound.slice(0, begin, end);
-    const at::Tensor old_index = best.index.slice(0, begin, end);
-    const Candidates found = lowest_of(bound, std::min(old_bound.size(1), bound.size(1)));
-    const Candidates merged = lowest_of(at::cat({old_bound, found.bound}, 1), old_bound.size(1));
-    old_index.copy_(at::cat({old_index, found.index + first}, 1).gather(1, merged.index));
-    old_bound.copy_(merged.bound);
+      Candidates& best, int64_t begin, int64_t end, const Candidates& found, int64_t first) {
+    const at::Tensor bound = best.bound.slice(0, begin, end);
+    const at::Tensor index = best.index.slice(0, begin, end);
+    const Candidates merged = lowest_of_few(at::cat({bound, found.bound}, 1), bound.size(1));
+    index.copy_(at::cat({index, found.index + first}, 1).gather(1, merged.index));
+    bound.copy_(merged.bound);
   }
 
   at::Tensor centered_;  // (M, C)
