@@ -14,30 +14,21 @@ constexpr int64_t kFp64 = 8;
 constexpr int64_t kBatchRows = 2048;  // large enough that matmuls run at full rate
 constexpr int64_t kLeastBatchRows = 128;
 
-bool stored_as(const TensorView& tensor, at::ScalarType type) {
-  return (tensor.dtype == DType::kF32 && type == at::kFloat) ||
-         (tensor.dtype == DType::kBF16 && type == at::kBFloat16);
-}
-
-// The running block in the compute dtype plus the next one as stored. Weights already in the
-// compute dtype are used where they are mapped; only query, key and value are copied, side by side.
+// The running block in the compute dtype, the next one as stored, and the copy that one of their
+// matrices takes while it is brought into the layout it is used in.
 int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
   const int64_t item = compute_dtype == at::kFloat ? 4 : 2;
   int64_t most = 0;
+  int64_t largest = 0;
   for (int64_t block = 0; block < model.config.blocks(); ++block) {
-    int64_t running = 0;
+    int64_t elements = 0;
     for (const TensorView* tensor : model.weights.block_tensors(block)) {
-      running += tensor->elements() * item;
+      elements += tensor->elements();
+      largest = std::max(largest, tensor->elements());
     }
-    const bool separate = model.weights.find(Slot::kQueryWeight, block) != nullptr;
-    if (separate &&
-        stored_as(*model.weights.find(Slot::kQueryWeight, block)->tensor, compute_dtype)) {
-      running +=
-          (model.config.query_size() + 2 * model.config.key_size()) * model.config.hidden * item;
-    }
-    most = std::max(most, running);
+    most = std::max(most, elements);
   }
-  return most + model.weights.largest_block_bytes();
+  return (most + largest) * item + model.weights.largest_block_bytes();
 }
 
 // Moments of one block (x, y and x with the update for every fold) and the solver's temporaries.

@@ -5,29 +5,10 @@
 #include <utility>
 
 #include "model/attention.h"
+#include "model/linear.h"
 
 namespace linscan {
 namespace {
-
-at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
-  return at::linear(x, linear.weight, linear.bias);
-}
-
-at::Tensor activate(Activation activation, const at::Tensor& x) {
-  switch (activation) {
-    case Activation::kGeluErf:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kQuickGelu:
-      return x * at::sigmoid(1.702 * x);
-    case Activation::kRelu:
-      return at::relu(x);
-    case Activation::kSilu:
-      return at::silu(x);
-  }
-  TORCH_CHECK(false, "unknown activation");
-}
 
 // x  (N, C) fp32, already normed where the placement says so. Returns (N, C) fp32.
 at::Tensor attention_sublayer(const DecoderConfig& config,
@@ -45,11 +26,10 @@ at::Tensor mlp_sublayer(const DecoderConfig& config,
                         const BlockWeights& weights,
                         const at::Tensor& x) {
   const at::Tensor input = x.to(weights.up.weight.scalar_type());
-  at::Tensor hidden = apply_linear(weights.up, input);
-  if (config.mlp_kind == MlpKind::kGated) {
-    hidden = activate(config.activation, apply_linear(weights.gate, input)).mul_(hidden);
-  } else {
-    hidden = activate(config.activation, hidden);
+  const bool gated = config.mlp_kind == MlpKind::kGated;
+  at::Tensor hidden = apply_linear(gated ? weights.gate : weights.up, input, config.activation);
+  if (gated) {
+    hidden.mul_(apply_linear(weights.up, input));
   }
   return apply_linear(weights.down, hidden).to(at::kFloat);
 }

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "linscan/base/error.h"
+#include "model/linear.h"
 
 namespace linscan {
 namespace {
@@ -104,13 +106,25 @@ Linear WeightLoader::load_linear(Slot weight, Slot bias, int64_t block) const {
   return {load(weight, block, compute_dtype_), load(bias, block, compute_dtype_)};
 }
 
+Linear WeightLoader::finish(Linear linear,
+                            std::initializer_list<Slot> weights,
+                            int64_t block) const {
+  Linear packed = pack(std::move(linear));
+  if (packed.weight.defined() && packed.weight.is_mkldnn()) {
+    for (const Slot slot : weights) {
+      map_.find(slot, block)->tensor->release();
+    }
+  }
+  return packed;
+}
+
 Norm WeightLoader::load_norm(Slot weight, Slot bias, int64_t block) const {
   return {load(weight, block, at::kFloat), load(bias, block, at::kFloat)};
 }
 
 Linear WeightLoader::load_qkv(int64_t block) const {
   if (map_.find(Slot::kQkvWeight, block) != nullptr) {
-    return load_linear(Slot::kQkvWeight, Slot::kQkvBias, block);
+    return finish(load_linear(Slot::kQkvWeight, Slot::kQkvBias, block), {Slot::kQkvWeight}, block);
   }
   const Linear query = load_linear(Slot::kQueryWeight, Slot::kQueryBias, block);
   const Linear key = load_linear(Slot::kKeyWeight, Slot::kKeyBias, block);
@@ -120,18 +134,22 @@ Linear WeightLoader::load_qkv(int64_t block) const {
   if (query.bias.defined()) {
     fused.bias = at::cat({query.bias, key.bias, value.bias});
   }
-  return fused;
+  return finish(
+      std::move(fused), {Slot::kQueryWeight, Slot::kKeyWeight, Slot::kValueWeight}, block);
 }
 
 BlockWeights WeightLoader::block(int64_t block) const {
   BlockWeights weights;
   weights.attention_norm = load_norm(Slot::kAttentionNormWeight, Slot::kAttentionNormBias, block);
   weights.qkv = load_qkv(block);
-  weights.output = load_linear(Slot::kOutputWeight, Slot::kOutputBias, block);
+  const auto load_matrix = [&](Slot weight, Slot bias) {
+    return finish(load_linear(weight, bias, block), {weight}, block);
+  };
+  weights.output = load_matrix(Slot::kOutputWeight, Slot::kOutputBias);
   weights.mlp_norm = load_norm(Slot::kMlpNormWeight, Slot::kMlpNormBias, block);
-  weights.gate = load_linear(Slot::kGateWeight, Slot::kGateBias, block);
-  weights.up = load_linear(Slot::kUpWeight, Slot::kUpBias, block);
-  weights.down = load_linear(Slot::kDownWeight, Slot::kDownBias, block);
+  weights.gate = load_matrix(Slot::kGateWeight, Slot::kGateBias);
+  weights.up = load_matrix(Slot::kUpWeight, Slot::kUpBias);
+  weights.down = load_matrix(Slot::kDownWeight, Slot::kDownBias);
   return weights;
 }
 
@@ -152,8 +170,8 @@ Norm WeightLoader::final_norm() const {
 
 HeadWeights WeightLoader::head() const {
   HeadWeights weights;
-  weights.projection.weight = load(Slot::kHeadProjection, 0, compute_dtype_);
-  weights.head.weight = load(Slot::kHead, 0, compute_dtype_);
+  weights.projection = pack({load(Slot::kHeadProjection, 0, compute_dtype_), {}});
+  weights.head = pack({load(Slot::kHead, 0, compute_dtype_), {}});
   return weights;
 }
 

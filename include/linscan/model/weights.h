@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -13,7 +14,8 @@
 
 namespace linscan {
 
-// y = x W^T + b. weight (out, in), compute dtype; bias (out) or undefined.
+// y = x W^T + b. weight (out, in), compute dtype, on a CPU mostly in a layout of oneDNN's own
+// (is_mkldnn()), which only apply_linear and sizes() understand; bias (out) or undefined.
 struct Linear {
   at::Tensor weight;
   at::Tensor bias;
@@ -71,7 +73,8 @@ class WeightLoader {
 
   // Brings a block's pages into memory; safe from another thread.
   void prefetch(int64_t block) const;
-  // Gives the pages of the mapped file back once nothing uses the block any more.
+  // Gives the pages of the mapped file back once nothing uses the block any more. Those of matrices
+  // that were copied went back at once.
   void release(int64_t block) const;
   void release_model() const;
 
@@ -83,6 +86,8 @@ class WeightLoader {
   Linear load_linear(Slot weight, Slot bias, int64_t block) const;
   Norm load_norm(Slot weight, Slot bias, int64_t block) const;
   Linear load_qkv(int64_t block) const;
+  // Packs the layer and gives back the mapped pages of the weights it was copied from.
+  Linear finish(Linear linear, std::initializer_list<Slot> weights, int64_t block) const;
 
   const WeightMap& map_;
   const DecoderConfig& config_;
