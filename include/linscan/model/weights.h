@@ -8,18 +8,12 @@
 #include <optional>
 #include <string>
 
+#include "linscan/base/linear.h"
 #include "linscan/io/safetensors.h"
 #include "linscan/model/config.h"
 #include "linscan/model/weight_map.h"
 
 namespace linscan {
-
-// y = x W^T + b. weight (out, in), compute dtype, on a CPU mostly in a layout of oneDNN's own
-// (is_mkldnn()), which only apply_linear and sizes() understand; bias (out) or undefined.
-struct Linear {
-  at::Tensor weight;
-  at::Tensor bias;
-};
 
 // weight and bias (C), fp32; undefined where the norm has none.
 struct Norm {
@@ -27,6 +21,7 @@ struct Norm {
   at::Tensor bias;
 };
 
+// Matrices in the compute dtype, packed.
 struct BlockWeights {
   Norm attention_norm;
   Linear qkv;  // (HD + 2KD, C), rows in the order query, key, value
