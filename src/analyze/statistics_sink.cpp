@@ -114,7 +114,7 @@ void StatisticsSink::accumulate(Target& target,
   target.states[fold].add_lower(y_rows);
   const at::Tensor update = y_rows - x_rows;
   target.x_update[fold].addmm_(x_rows.t(), update);
-  target.update_square[fold].add_(update.square().sum(0));
+  target.update_square[fold].add_(at::linalg_vector_norm(update, 2, {0}).square_());
 }
 
 at::Tensor StatisticsSink::sampled_of(const BlockBatch& batch, const at::Tensor& state) const {

@@ -1,4 +1,4 @@
-#include "model/linear.h"
+#include "linscan/base/linear.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -17,7 +17,7 @@ using PackOperator = at::Tensor(const at::Tensor& weight, std::optional<int64_t>
 using LinearOperator = at::Tensor(const at::Tensor& x,
                                   const at::Tensor& weight,
                                   const std::optional<at::Tensor>& bias,
-                                  std::string_view activation,
+                                  std::string_view function,
                                   c10::List<std::optional<at::Scalar>> scalars,
                                   std::optional<std::string_view> algorithm);
 
@@ -34,12 +34,7 @@ at::Tensor pack_weight(const at::Tensor& weight) {
   return op.call(weight, kTypicalRows);
 }
 
-struct FusedActivation {
-  std::string_view name = "none";
-  std::string_view algorithm;
-};
-
-at::Tensor packed_linear(const Linear& linear, const at::Tensor& x, FusedActivation fused) {
+at::Tensor packed_linear(const Linear& linear, const at::Tensor& x, FusedFunction fused) {
   static const auto op = find_operator<LinearOperator>("mkldnn::_linear_pointwise");
   const auto bias = linear.bias.defined() ? std::optional(linear.bias) : std::nullopt;
   return op.call(
@@ -66,41 +61,6 @@ bool can_pack(const at::Tensor& weight) {
          ((type == at::kFloat && fp32) || (type == at::kBFloat16 && bf16));
 }
 
-std::optional<FusedActivation> fused(std::optional<Activation> activation) {
-  if (!activation) {
-    return FusedActivation{};
-  }
-  switch (*activation) {
-    case Activation::kGeluErf:
-      return FusedActivation{"gelu", "none"};
-    case Activation::kGeluTanh:
-      return FusedActivation{"gelu", "tanh"};
-    case Activation::kRelu:
-      return FusedActivation{"relu", ""};
-    case Activation::kSilu:
-      return FusedActivation{"swish", ""};
-    case Activation::kQuickGelu:
-      break;
-  }
-  return std::nullopt;
-}
-
-at::Tensor activate(Activation activation, const at::Tensor& x) {
-  switch (activation) {
-    case Activation::kGeluErf:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kQuickGelu:
-      return x * at::sigmoid(1.702 * x);
-    case Activation::kRelu:
-      return at::relu(x);
-    case Activation::kSilu:
-      return at::silu(x);
-  }
-  TORCH_CHECK(false, "unknown activation");
-}
-
 }  // namespace
 
 Linear pack(Linear linear) {
@@ -110,17 +70,12 @@ Linear pack(Linear linear) {
   return linear;
 }
 
-at::Tensor apply_linear(const Linear& linear,
-                        const at::Tensor& x,
-                        std::optional<Activation> activation) {
+at::Tensor apply_linear(const Linear& linear, const at::Tensor& x, FusedFunction fused) {
   if (linear.weight.is_mkldnn()) {
-    if (const std::optional<FusedActivation> both = fused(activation)) {
-      return packed_linear(linear, x, *both);
-    }
-    return activate(*activation, packed_linear(linear, x, {}));
+    return packed_linear(linear, x, fused);
   }
-  const at::Tensor y = at::linear(x, linear.weight, linear.bias);
-  return activation ? activate(*activation, y) : y;
+  TORCH_CHECK(fused.name == "none", "only packed layers have functions fused to them");
+  return at::linear(x, linear.weight, linear.bias);
 }
 
 }  // namespace linscan

@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "model/activation.h"
 #include "model/attention.h"
-#include "model/linear.h"
 
 namespace linscan {
 namespace {
@@ -27,7 +27,7 @@ at::Tensor mlp_sublayer(const DecoderConfig& config,
                         const at::Tensor& x) {
   const at::Tensor input = x.to(weights.up.weight.scalar_type());
   const bool gated = config.mlp_kind == MlpKind::kGated;
-  at::Tensor hidden = apply_linear(gated ? weights.gate : weights.up, input, config.activation);
+  at::Tensor hidden = apply_activated(gated ? weights.gate : weights.up, input, config.activation);
   if (gated) {
     hidden.mul_(apply_linear(weights.up, input));
   }

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "linscan/base/error.h"
-#include "model/linear.h"
 
 namespace linscan {
 namespace {

@@ -11,8 +11,8 @@ at::Tensor Displacement::of_tokens(const at::Tensor& x, const at::Tensor& y) {
   const at::Tensor y64 = y.to(at::kDouble);
   const at::Tensor in = at::linalg_vector_norm(x64, 2, {1});
   const at::Tensor out = at::linalg_vector_norm(y64, 2, {1});
-  const at::Tensor inner = at::linalg_vecdot(x64, y64);
   const at::Tensor update = at::linalg_vector_norm(y64 - x64, 2, {1});
+  const at::Tensor inner = (in.square() + out.square() - update.square()) / 2;  // <x, y>
   const at::Tensor length = in * out;
   const at::Tensor zero = at::zeros_like(in);
   // Rounding may leave a cosine of 1 + 2e-16, whose arccos does not exist.

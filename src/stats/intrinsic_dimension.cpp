@@ -11,12 +11,14 @@
 #include <unordered_set>
 #include <vector>
 
+#include "linscan/base/linear.h"
 #include "linscan/stats/geometry.h"
 
 namespace linscan {
 namespace {
 
-constexpr int64_t kStrip = 256;  // rows compared with all others at a time
+constexpr int64_t kStrip = 256;   // rows compared at a time
+constexpr int64_t kBlock = 1024;  // with so many others; a multiple of kStrip
 // The true two nearest are looked for among this many rows that may be nearest.
 constexpr int64_t kCandidates = 4;
 constexpr int64_t kGroup = 16;  // columns of which first only the lowest is looked at
@@ -51,26 +53,28 @@ Candidates lowest_of_few(const at::Tensor& bound, int64_t count) {
   return {std::move(value), std::move(index)};
 }
 
-// The `count` lowest of every row (dimension 1) or of every column (dimension 0), ascending.
-Candidates lowest_of(const at::Tensor& bound, int64_t dimension, int64_t count) {
+// The lowest of every row (dimension 1) or of every column (dimension 0), ascending: kCandidates,
+// or all where there are not as many.
+Candidates lowest_of(const at::Tensor& bound, int64_t dimension) {
   const at::Tensor by_query = dimension == 1 ? bound : bound.t();  // (Q, M)
   const int64_t size = by_query.size(1);
   // The lowest of all are in the groups with the lowest minima, which are much faster to find.
   const int64_t groups = size / kGroup;
-  if (groups < 2 * count) {
-    return lowest_of_few(by_query, count);
+  if (groups < 2 * kCandidates) {
+    return lowest_of_few(by_query, std::min(kCandidates, size));
   }
   // Group g has the numbers g, g + groups, g + 2 groups, ...; what is left over is looked at whole.
-  const at::Tensor grouped =
-      bound.slice(dimension, 0, groups * kGroup).unflatten(dimension, {kGroup, groups});
-  const at::Tensor minima = grouped.amin(dimension);
-  const at::Tensor best = std::get<1>(
-      (dimension == 1 ? minima : minima.t()).topk(count, 1, /*largest=*/false, /*sorted=*/false));
+  const at::Tensor minima = bound.slice(dimension, 0, groups * kGroup)
+                                .unflatten(dimension, {kGroup, groups})
+                                .amin(dimension);
+  const at::Tensor best =
+      std::get<1>((dimension == 1 ? minima : minima.t())
+                      .topk(kCandidates, 1, /*largest=*/false, /*sorted=*/false));
   const at::Tensor members = at::arange(kGroup, best.options()) * groups;
   const at::Tensor rest = at::arange(groups * kGroup, size, best.options());
   const at::Tensor looked_at =
       at::cat({(best.unsqueeze(2) + members).flatten(1), rest.expand({best.size(0), -1})}, 1);
-  const Candidates found = lowest_of_few(by_query.gather(1, looked_at), count);
+  const Candidates found = lowest_of_few(by_query.gather(1, looked_at), kCandidates);
   return {found.bound, looked_at.gather(1, found.index)};
 }
 
@@ -84,22 +88,33 @@ class Search {
                                            : std::numeric_limits<double>::epsilon() / 2;
     bounded_ =
         centered_.square().sum(1) * (1 - static_cast<double>(rows.size(1) + 16) * unit);  // (M)
+    for (int64_t begin = 0; begin < count_; begin += kBlock) {
+      const int64_t end = begin + kBlock;
+      blocks_.push_back(pack({centered_.slice(0, begin, end), bounded_.slice(0, begin, end)}));
+    }
   }
 
   // Of all rows. Every pair is compared once.
   Candidates of_all() const {
-    const int64_t kept = std::min(kCandidates, count_ - 1);
-    Candidates best{at::full({count_, kept}, INFINITY, centered_.options()),
-                    at::zeros({count_, kept}, centered_.options().dtype(at::kLong))};
+    Candidates best = nothing(count_);
     for (int64_t begin = 0; begin < count_; begin += kStrip) {
       const int64_t end = std::min(begin + kStrip, count_);
-      at::Tensor bound =
-          bounds(centered_.slice(0, begin, end), bounded_.slice(0, begin, end), begin);
-      bound.diagonal().fill_(INFINITY);
-      improve(best, begin, end, lowest_of(bound, 1, std::min(kept, count_ - begin)), begin);
-      if (end < count_) {
-        const at::Tensor later = bound.slice(1, end - begin);
-        improve(best, end, count_, lowest_of(later, 0, std::min(kept, end - begin)), begin);
+      const at::Tensor strip = centered_.slice(0, begin, end);
+      const at::Tensor strip_bounded = bounded_.slice(0, begin, end);
+      for (int64_t block = begin / kBlock * kBlock; block < count_; block += kBlock) {
+        at::Tensor bound = bounds(strip, strip_bounded, block);
+        int64_t later = block;  // the first row that this strip does not hold itself
+        if (block <= begin) {
+          bound = bound.slice(1, begin - block);
+          bound.diagonal().fill_(INFINITY);
+          later = end;
+        }
+        const int64_t first = std::max(block, begin);
+        improve(best, begin, end, lowest_of(bound, 1), first);
+        const at::Tensor others = bound.slice(1, later - first);
+        if (others.size(1) > 0) {
+          improve(best, later, later + others.size(1), lowest_of(others, 0), begin);
+        }
       }
     }
     return best;
@@ -107,18 +122,31 @@ class Search {
 
   // queries  (Q) int64
   Candidates of(const at::Tensor& queries) const {
-    at::Tensor bound =
-        bounds(centered_.index_select(0, queries), bounded_.index_select(0, queries), 0);
-    bound.scatter_(1, queries.unsqueeze(1), INFINITY);
-    return lowest_of(bound, 1, std::min(kCandidates, count_ - 1));
+    const int64_t count = queries.size(0);
+    const at::Tensor rows = centered_.index_select(0, queries);
+    const at::Tensor rows_bounded = bounded_.index_select(0, queries);
+    Candidates best = nothing(count);
+    for (int64_t block = 0; block < count_; block += kBlock) {
+      at::Tensor bound = bounds(rows, rows_bounded, block);
+      const at::Tensor self =
+          queries.unsqueeze(1) == at::arange(block, block + bound.size(1), queries.options());
+      bound.masked_fill_(self, INFINITY);
+      improve(best, 0, count, lowest_of(bound, 1), block);
+    }
+    return best;
   }
 
  private:
-  // Between some centred rows (Q, C) and all from number `first` on: (Q, M - first).
-  at::Tensor bounds(const at::Tensor& some, const at::Tensor& some_bounded, int64_t first) const {
-    return at::addmm(
-               bounded_.slice(0, first).unsqueeze(0), some, centered_.slice(0, first).t(), 1, -2)
+  // Between some centred rows (Q, C) and those of the block that begins at row `block`: (Q, B).
+  at::Tensor bounds(const at::Tensor& some, const at::Tensor& some_bounded, int64_t block) const {
+    return apply_linear(blocks_[static_cast<size_t>(block / kBlock)], some * -2)
         .add_(some_bounded.unsqueeze(1));
+  }
+
+  Candidates nothing(int64_t queries) const {
+    const int64_t kept = std::min(kCandidates, count_ - 1);
+    return {at::full({queries, kept}, INFINITY, centered_.options()),
+            at::zeros({queries, kept}, centered_.options().dtype(at::kLong))};
   }
 
   // Rows [begin, end) were compared with rows from number `first` on, which `found` counts from 0.
@@ -131,8 +159,9 @@ class Search {
     bound.copy_(merged.bound);
   }
 
-  at::Tensor centered_;  // (M, C)
-  at::Tensor bounded_;   // (M): |row|^2, less the error of a distance
+  at::Tensor centered_;         // (M, C)
+  at::Tensor bounded_;          // (M): |row|^2, less the error of a distance
+  std::vector<Linear> blocks_;  // kBlock centred rows each, with their bounded_ as bias
   int64_t count_;
 };
 

@@ -62,6 +62,21 @@ void add_lower(benchmark::State& state) {
 }
 BENCHMARK(add_lower)->ArgName("width")->Arg(768)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+void intrinsic_dimension(benchmark::State& state) {
+  at::set_num_threads(static_cast<int>(state.range(1)));
+  at::manual_seed(1);
+  const at::Tensor rows = at::randn({4096, state.range(0)});
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(linscan::intrinsic_dimension(rows, {}));
+  }
+}
+BENCHMARK(intrinsic_dimension)
+    ->ArgNames({"width", "threads"})
+    ->Args({768, 1})
+    ->Args({768, 2})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
 }  // namespace
 
 BENCHMARK_MAIN();
