@@ -17,8 +17,7 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kStrip = 256;   // rows compared at a time
-constexpr int64_t kBlock = 1024;  // with so many others; a multiple of kStrip
+constexpr int64_t kBlock = 512;  // rows compared with so many others at a time
 // The true two nearest are looked for among this many rows that may be nearest.
 constexpr int64_t kCandidates = 4;
 constexpr int64_t kGroup = 16;  // columns of which first only the lowest is looked at
@@ -97,24 +96,18 @@ class Search {
   // Of all rows. Every pair is compared once.
   Candidates of_all() const {
     Candidates best = nothing(count_);
-    for (int64_t begin = 0; begin < count_; begin += kStrip) {
-      const int64_t end = std::min(begin + kStrip, count_);
-      const at::Tensor strip = centered_.slice(0, begin, end);
-      const at::Tensor strip_bounded = bounded_.slice(0, begin, end);
-      for (int64_t block = begin / kBlock * kBlock; block < count_; block += kBlock) {
-        at::Tensor bound = bounds(strip, strip_bounded, block);
-        int64_t later = block;  // the first row that this strip does not hold itself
-        if (block <= begin) {
-          bound = bound.slice(1, begin - block);
+    for (int64_t begin = 0; begin < count_; begin += kBlock) {
+      const int64_t end = std::min(begin + kBlock, count_);
+      const at::Tensor own = centered_.slice(0, begin, end);
+      const at::Tensor own_bounded = bounded_.slice(0, begin, end);
+      for (int64_t other = begin; other < count_; other += kBlock) {
+        at::Tensor bound = bounds(own, own_bounded, other);
+        if (other == begin) {
           bound.diagonal().fill_(INFINITY);
-          later = end;
+        } else {
+          improve(best, other, other + bound.size(1), lowest_of(bound, 0), begin);
         }
-        const int64_t first = std::max(block, begin);
-        improve(best, begin, end, lowest_of(bound, 1), first);
-        const at::Tensor others = bound.slice(1, later - first);
-        if (others.size(1) > 0) {
-          improve(best, later, later + others.size(1), lowest_of(others, 0), begin);
-        }
+        improve(best, begin, end, lowest_of(bound, 1), other);
       }
     }
     return best;
@@ -173,9 +166,9 @@ struct Nearest {
 // Measures the candidates of the rows with numbers `queries`, (Q) int64, in fp64.
 Nearest measure(const at::Tensor& rows, const at::Tensor& queries, const Candidates& candidates) {
   std::vector<at::Tensor> distances;
-  for (int64_t begin = 0; begin < queries.size(0); begin += kStrip) {
-    const at::Tensor own = rows.index_select(0, queries.slice(0, begin, begin + kStrip));
-    const at::Tensor index = candidates.index.slice(0, begin, begin + kStrip);
+  for (int64_t begin = 0; begin < queries.size(0); begin += kBlock) {
+    const at::Tensor own = rows.index_select(0, queries.slice(0, begin, begin + kBlock));
+    const at::Tensor index = candidates.index.slice(0, begin, begin + kBlock);
     const at::Tensor others = rows.index_select(0, index.flatten())
                                   .unflatten(0, {index.size(0), index.size(1)})
                                   .to(at::kDouble);
@@ -200,8 +193,8 @@ at::Tensor two_nearest(const at::Tensor& rows) {
   }
   const Search exact(rows, at::kDouble);
   at::Tensor distances = fast.distances;
-  for (int64_t begin = 0; begin < unproven.size(0); begin += kStrip) {
-    const at::Tensor queries = unproven.slice(0, begin, begin + kStrip);
+  for (int64_t begin = 0; begin < unproven.size(0); begin += kBlock) {
+    const at::Tensor queries = unproven.slice(0, begin, begin + kBlock);
     distances.index_copy_(0, queries, measure(rows, queries, exact.of(queries)).distances);
   }
   return distances;
