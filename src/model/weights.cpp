@@ -63,8 +63,9 @@ at::Tensor apply_transform(const at::Tensor& stored,
 int64_t count_non_finite(const TensorView& view) {
   const at::Tensor values = tensor_from_view(view);
   // One pass in the common case: a NaN or an infinity anywhere makes the sum non-finite. Only then
-  // count.
-  if (std::isfinite(values.sum(at::kDouble).item<double>())) {
+  // count; a sum that merely overflowed is found out that way too.
+  const at::ScalarType type = item_size(view.dtype) == 2 ? at::kFloat : values.scalar_type();
+  if (std::isfinite(values.sum(type).item<double>())) {
     return 0;
   }
   return values.numel() - at::isfinite(values).sum().item<int64_t>();
