@@ -91,7 +91,8 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
                               .pair_statistics = options.metrics.any(),
                               .first_tokens = options.metrics.tokens,
                               .sampled_rows = sampled,
-                              .logits = options.dump_activations.has_value()});
+                              .logits = options.dump_activations.has_value(),
+                              .workers = TaskPool::workers_for(device)});
   setup.schedule = Schedule::make(windows, setup.folds, setup.memory.batch_rows);
   if (options.metrics.geometry) {
     setup.sampled_rows = choose_sampled_rows(windows, setup.schedule, options);
@@ -295,7 +296,7 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
                              .blocks = model.config.blocks(),
                              .sampled_rows = setup.sampled_rows,
                              .two_nn = {.kept_share = options.paper ? kPaperKeptShare : 0.9},
-                             .workers = TaskPool::workers_for(setup.device)});
+                             .workers = setup.memory.workers});
   std::optional<ActivationWriter> dump;
   std::vector<Sink*> sinks;
   if (options.metrics.any()) {

@@ -31,24 +31,36 @@ int64_t weight_bytes(const Model& model, at::ScalarType compute_dtype) {
   return (most + largest) * item + model.weights.largest_block_bytes();
 }
 
-// Moments of one block (x, y and x with the update for every fold) and the solver's temporaries.
+int64_t matrix_bytes(const Model& model) {
+  return model.config.hidden * model.config.hidden * kFp64;
+}
+
+// Moments of one block (x, y and x with the update for every fold) and the rows that are kept.
 int64_t statistics_bytes(const Model& model,
                          const FoldPlan& folds,
                          const PlanRequest& request,
                          int64_t windows) {
-  const int64_t hidden = model.config.hidden;
-  int64_t bytes = request.sampled_rows * hidden * kFp32;
+  const int64_t row = model.config.hidden * kFp32;
+  int64_t bytes = request.sampled_rows * row;
   if (request.pair_statistics) {
-    constexpr int64_t kSolverMatrices = 16;
     constexpr int64_t kLastBlockExtra = 2;  // the final-norm state and what it shares with x
-    const int64_t without_first = request.first_tokens ? 3 : 0;
-    const int64_t matrices = (3 + kLastBlockExtra + without_first) * folds.folds + kSolverMatrices;
-    bytes += matrices * hidden * hidden * kFp64;
+    const int64_t with_first = request.first_tokens ? 3 : 0;  // a second set
+    bytes += (3 + kLastBlockExtra + with_first) * folds.folds * matrix_bytes(model);
   }
   if (request.first_tokens) {
-    bytes += 3 * windows * hidden * kFp32;
+    bytes += 3 * windows * row;
   }
   return bytes;
+}
+
+// The sum of the folds, one or two sets of centred and whitened moments, and what `workers` solves
+// at once take.
+int64_t solving_bytes(const Model& model, const PlanRequest& request, int workers) {
+  if (!request.pair_statistics) {
+    return 0;
+  }
+  const int64_t sets = request.first_tokens ? 2 : 1;
+  return (3 + 6 * sets + 5 * workers) * matrix_bytes(model);
 }
 
 int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {
@@ -80,14 +92,22 @@ MemoryPlan plan_memory(const Model& model,
   for (const Window& window : windows.windows) {
     longest = std::max<int64_t>(longest, window.length);
   }
-  // Full batches with the stream in memory; then the stream in a file; then smaller batches.
+  plan.next = model.weights.largest_block_bytes();
+  // Full batches with the stream in memory; then the stream in a file; then fewer scores at once;
+  // then smaller batches.
   for (int64_t rows = kBatchRows; rows >= kLeastBatchRows; rows /= 2) {
     plan.batch_rows = std::max(rows, longest);
     plan.batch = batch_bytes(model, request, std::min(plan.batch_rows, plan.tokens));
-    for (const bool spill : {false, true}) {
-      plan.spill = spill;
-      if (plan.total() <= plan.limit) {
-        return plan;
+    for (plan.workers = request.workers;; --plan.workers) {
+      plan.solving = solving_bytes(model, request, plan.workers);
+      for (const bool spill : {false, true}) {
+        plan.spill = spill;
+        if (plan.total() <= plan.limit) {
+          return plan;
+        }
+      }
+      if (plan.workers == 1) {
+        break;
       }
     }
     if (rows <= longest) {
@@ -96,13 +116,14 @@ MemoryPlan plan_memory(const Model& model,
   }
   fail_input(
       "--memory-limit {} is too small for {}: at least {} are needed ({} weights, {} statistics, "
-      "{} batch, {} program); "
+      "{} solving them, {} batch, {} program); "
       "fewer --folds or a shorter --ctx need less",
       format_bytes(plan.limit),
       model.checkpoint.folder().string(),
       format_bytes(plan.total()),
       format_bytes(plan.weights),
       format_bytes(plan.statistics),
+      format_bytes(plan.solving),
       format_bytes(plan.batch),
       format_bytes(plan.runtime));
 }
@@ -111,12 +132,14 @@ Json MemoryPlan::to_json() const {
   return {{"tokens", tokens},
           {"batch_rows", batch_rows},
           {"stream_in", spill ? "file" : "memory"},
+          {"scores_at_once", workers},
           {"memory_bytes",
            {{"total", total()},
             {"runtime", runtime},
             {"weights", weights},
             {"stream", stream},
             {"statistics", statistics},
+            {"solving", solving},
             {"batch", batch},
             {"limit", limit}}},
           {"weight_bytes_read", reads}};

@@ -226,12 +226,14 @@ TEST(PlanMemory, Limit_DecidesWhereTheStreamIs) {
                       .pair_statistics = true,
                       .first_tokens = true,
                       .sampled_rows = 4096,
-                      .logits = false};
+                      .logits = false,
+                      .workers = 4};
   const MemoryPlan roomy = plan_memory(model, windows, folds, request);
   EXPECT_FALSE(roomy.spill);
   EXPECT_EQ(roomy.tokens, 2000000);
   EXPECT_EQ(roomy.stream, 2000000 * kHidden * 4);
   EXPECT_EQ(roomy.to_json()["stream_in"], "memory");
+  EXPECT_EQ(roomy.workers, 4);
 
   request.memory_limit = roomy.total() - roomy.stream / 2;
   const MemoryPlan tight = plan_memory(model, windows, folds, request);
@@ -247,6 +249,28 @@ TEST(PlanMemory, Limit_DecidesWhereTheStreamIs) {
     EXPECT_NE(message.find("--memory-limit 1.00 MiB is too small"), std::string::npos) << message;
     EXPECT_NE(message.find("at least"), std::string::npos) << message;
   }
+}
+
+// Where solving and not the batches decides, scores are solved one after another first.
+TEST(PlanMemory, WideStates_AreScoredWithFewerWorkers) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Model model = open_model(folder.path());
+  const TokenWindows windows = make_windows({{8, 0}, {8, 1}}, kVocabulary);
+  const FoldPlan folds = assign_folds(windows, 2, 0);
+  PlanRequest request{.compute_dtype = at::kFloat,
+                      .memory_limit = int64_t{1} << 40,
+                      .pair_statistics = true,
+                      .first_tokens = true,
+                      .sampled_rows = 0,
+                      .logits = false,
+                      .workers = 64};
+  const MemoryPlan roomy = plan_memory(model, windows, folds, request);
+  ASSERT_GT(roomy.next + roomy.solving, roomy.weights + roomy.batch);
+  request.memory_limit = roomy.total() - 1;
+  const MemoryPlan tight = plan_memory(model, windows, folds, request);
+  EXPECT_LT(tight.workers, 64);
+  EXPECT_GE(tight.workers, 1);
 }
 
 }  // namespace
