@@ -93,21 +93,19 @@ MemoryPlan plan_memory(const Model& model,
     longest = std::max<int64_t>(longest, window.length);
   }
   plan.next = model.weights.largest_block_bytes();
-  // Full batches with the stream in memory; then the stream in a file; then fewer scores at once;
+  // Full batches with the stream in memory; then fewer scores at once; then the stream in a file;
   // then smaller batches.
   for (int64_t rows = kBatchRows; rows >= kLeastBatchRows; rows /= 2) {
     plan.batch_rows = std::max(rows, longest);
     plan.batch = batch_bytes(model, request, std::min(plan.batch_rows, plan.tokens));
-    for (plan.workers = request.workers;; --plan.workers) {
-      plan.solving = solving_bytes(model, request, plan.workers);
-      for (const bool spill : {false, true}) {
-        plan.spill = spill;
+    for (const bool spill : {false, true}) {
+      plan.spill = spill;
+      for (int workers = request.workers; workers >= 1; --workers) {
+        plan.workers = workers;
+        plan.solving = solving_bytes(model, request, workers);
         if (plan.total() <= plan.limit) {
           return plan;
         }
-      }
-      if (plan.workers == 1) {
-        break;
       }
     }
     if (rows <= longest) {

@@ -267,10 +267,11 @@ TEST(PlanMemory, WideStates_AreScoredWithFewerWorkers) {
                       .workers = 64};
   const MemoryPlan roomy = plan_memory(model, windows, folds, request);
   ASSERT_GT(roomy.next + roomy.solving, roomy.weights + roomy.batch);
-  request.memory_limit = roomy.total() - 1;
+  request.memory_limit = roomy.total() - roomy.solving / 2;
   const MemoryPlan tight = plan_memory(model, windows, folds, request);
   EXPECT_LT(tight.workers, 64);
   EXPECT_GE(tight.workers, 1);
+  EXPECT_FALSE(tight.spill);
 }
 
 }  // namespace
