@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kFp32 = 4;
 constexpr int64_t kFp64 = 8;
+constexpr int64_t kLibraryBuffers = int64_t{48} << 20;  // kept by MKL and oneDNN once they run
 constexpr int64_t kBatchRows = 2048;  // large enough that matmuls run at full rate
 constexpr int64_t kLeastBatchRows = 128;
 
@@ -60,7 +61,7 @@ int64_t solving_bytes(const Model& model, const PlanRequest& request, int worker
     return 0;
   }
   const int64_t sets = request.first_tokens ? 2 : 1;
-  return (3 + 6 * sets + 5 * workers) * matrix_bytes(model);
+  return (3 + 6 * sets + 6 * workers) * matrix_bytes(model);
 }
 
 int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {
@@ -82,7 +83,7 @@ MemoryPlan plan_memory(const Model& model,
   MemoryPlan plan;
   plan.tokens = static_cast<int64_t>(windows.ids.size());
   plan.limit = request.memory_limit;
-  plan.runtime = resident_memory_bytes();
+  plan.runtime = resident_memory_bytes() + kLibraryBuffers;
   plan.weights = weight_bytes(model, request.compute_dtype);
   plan.stream = plan.tokens * model.config.hidden * kFp32;
   plan.statistics =

@@ -28,7 +28,8 @@ struct MemoryPlan {
   bool spill = false;
   int workers = 1;
   // Bytes.
-  int64_t runtime = 0;     // this process before the run: libtorch and the tokens
+  int64_t runtime = 0;     // this process before the run (libtorch, the tokens), and its libraries'
+                           // buffers
   int64_t weights = 0;     // the block that runs and the one that is read ahead
   int64_t stream = 0;      // residual stream of all tokens, in memory or in a file
   int64_t statistics = 0;  // moments of one block
