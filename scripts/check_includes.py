@@ -24,12 +24,13 @@ ARROWS = {
     "report": ["base"],
 }
 TORCH_FREE = {"base", "io", "text", "report"}
-# The one part of room base that is built with torch (threads and devices).
-TORCH_FILES = {"include/linscan/base/device.h", "src/base/device.cpp"}
+# The parts of room base that are built with torch: threads and devices, linear layers, tasks.
+TORCH_PARTS = ("device", "linear", "task_pool")
+TORCH_FILES = {file for part in TORCH_PARTS for file in (f"include/linscan/base/{part}.h", f"src/base/{part}.cpp")}
 LARGEST_FILE = 2_500_000
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-TORCH = re.compile(r"^(torch|ATen|c10|caffe2)/")
+TORCH = re.compile(rf"^(torch|ATen|c10|caffe2)/|^linscan/base/({'|'.join(TORCH_PARTS)})\.h$")
 
 
 def closure(room):
