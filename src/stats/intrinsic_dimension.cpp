@@ -17,7 +17,7 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kBlock = 512;  // rows compared with so many others at a time
+constexpr int64_t kBlock = 1024;  // rows compared with so many others at a time
 // The true two nearest are looked for among this many rows that may be nearest.
 constexpr int64_t kCandidates = 4;
 constexpr int64_t kGroup = 16;  // columns of which first only the lowest is looked at
@@ -95,7 +95,7 @@ class Search {
 
   // Of all rows. Every pair is compared once.
   Candidates of_all() const {
-    Candidates best = nothing(count_);
+    Candidates found = nothing(count_);
     for (int64_t begin = 0; begin < count_; begin += kBlock) {
       const int64_t end = std::min(begin + kBlock, count_);
       const at::Tensor own = centered_.slice(0, begin, end);
@@ -105,28 +105,27 @@ class Search {
         if (other == begin) {
           bound.diagonal().fill_(INFINITY);
         } else {
-          improve(best, other, other + bound.size(1), lowest_of(bound, 0), begin);
+          note(found, other, begin, lowest_of(bound, 0));
         }
-        improve(best, begin, end, lowest_of(bound, 1), other);
+        note(found, begin, other, lowest_of(bound, 1));
       }
     }
-    return best;
+    return best_of(found);
   }
 
   // queries  (Q) int64
   Candidates of(const at::Tensor& queries) const {
-    const int64_t count = queries.size(0);
     const at::Tensor rows = centered_.index_select(0, queries);
     const at::Tensor rows_bounded = bounded_.index_select(0, queries);
-    Candidates best = nothing(count);
+    Candidates found = nothing(queries.size(0));
     for (int64_t block = 0; block < count_; block += kBlock) {
       at::Tensor bound = bounds(rows, rows_bounded, block);
       const at::Tensor self =
           queries.unsqueeze(1) == at::arange(block, block + bound.size(1), queries.options());
       bound.masked_fill_(self, INFINITY);
-      improve(best, 0, count, lowest_of(bound, 1), block);
+      note(found, 0, block, lowest_of(bound, 1));
     }
-    return best;
+    return best_of(found);
   }
 
  private:
@@ -136,20 +135,28 @@ class Search {
         .add_(some_bounded.unsqueeze(1));
   }
 
+  // Room for kCandidates of every block.
   Candidates nothing(int64_t queries) const {
-    const int64_t kept = std::min(kCandidates, count_ - 1);
-    return {at::full({queries, kept}, INFINITY, centered_.options()),
-            at::zeros({queries, kept}, centered_.options().dtype(at::kLong))};
+    const auto room = static_cast<int64_t>(blocks_.size()) * kCandidates;
+    return {at::full({queries, room}, INFINITY, centered_.options()),
+            at::zeros({queries, room}, centered_.options().dtype(at::kLong))};
   }
 
-  // Rows [begin, end) were compared with rows from number `first` on, which `found` counts from 0.
-  static void improve(
-      Candidates& best, int64_t begin, int64_t end, const Candidates& found, int64_t first) {
-    const at::Tensor bound = best.bound.slice(0, begin, end);
-    const at::Tensor index = best.index.slice(0, begin, end);
-    const Candidates merged = lowest_of_few(at::cat({bound, found.bound}, 1), bound.size(1));
-    index.copy_(at::cat({index, found.index + first}, 1).gather(1, merged.index));
-    bound.copy_(merged.bound);
+  // What queries from number `first` on found in the block that begins at row `block`.
+  static void note(Candidates& all, int64_t first, int64_t block, const Candidates& found) {
+    const int64_t begin = block / kBlock * kCandidates;
+    const auto place = [&](const at::Tensor& part, const at::Tensor& values) {
+      part.slice(0, first, first + values.size(0))
+          .slice(1, begin, begin + values.size(1))
+          .copy_(values);
+    };
+    place(all.bound, found.bound);
+    place(all.index, found.index + block);
+  }
+
+  Candidates best_of(const Candidates& all) const {
+    const Candidates best = lowest_of_few(all.bound, std::min(kCandidates, count_ - 1));
+    return {best.bound, all.index.gather(1, best.index)};
   }
 
   at::Tensor centered_;         // (M, C)
