@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kFp32 = 4;
 constexpr int64_t kFp64 = 8;
-constexpr int64_t kLibraryBuffers = int64_t{48} << 20;  // kept by MKL and oneDNN once they run
+constexpr int64_t kLibraryBuffers =
+    int64_t{48} * 1024 * 1024;        // kept by MKL and oneDNN once they run
 constexpr int64_t kBatchRows = 2048;  // large enough that matmuls run at full rate
 constexpr int64_t kLeastBatchRows = 128;
 
@@ -61,7 +62,7 @@ int64_t solving_bytes(const Model& model, const PlanRequest& request, int worker
     return 0;
   }
   const int64_t sets = request.first_tokens ? 2 : 1;
-  return (3 + 6 * sets + 6 * workers) * matrix_bytes(model);
+  return (3 + 6 * sets + int64_t{6} * workers) * matrix_bytes(model);
 }
 
 int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {

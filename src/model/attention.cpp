@@ -27,7 +27,7 @@ at::Tensor rotate(const at::Tensor& x, const PositionCache::Rotary& tables) {
 // Every key/value head serves H / K query heads. (B, T, K, D) -> (B, H, T, D)
 at::Tensor repeat_heads(const at::Tensor& x, int64_t heads) {
   const int64_t kv_heads = x.size(2);
-  const at::Tensor by_head = x.transpose(1, 2);
+  at::Tensor by_head = x.transpose(1, 2);
   if (kv_heads == heads) {
     return by_head;
   }

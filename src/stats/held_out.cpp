@@ -136,6 +136,7 @@ void HeldOut::finish(LinearityScores& scores) const {
   }
   const auto of_scored = [this](const std::vector<double>& by_fold) {
     std::vector<double> values;
+    values.reserve(scored_.size());
     for (const size_t k : scored_) {
       values.push_back(by_fold[k]);
     }
