@@ -139,6 +139,7 @@ Json MemoryPlan::to_json() const {
             {"weights", weights},
             {"stream", stream},
             {"statistics", statistics},
+            {"next_block", next},
             {"solving", solving},
             {"batch", batch},
             {"limit", limit}}},
