@@ -212,8 +212,7 @@ void run(const AnalyzeOptions& o) {
   const int64_t tokens = o.data.tokens > 0 ? o.data.tokens : default_tokens(model.config.hidden);
   const TokenWindows windows =
       load_windows(o.data, o.model, model.config.vocabulary, tokens, o.paper, o.seed);
-  if (model.config.position == PositionKind::kLearned &&
-      options.context > model.config.max_positions) {
+  if (model.config.learned_positions && options.context > model.config.max_positions) {
     fail_input("--ctx {}: {} has learned positions for {} tokens only",
                options.context,
                o.model,

@@ -190,7 +190,7 @@ void Engine::show(const ScheduledBatch& batch,
     const Stopwatch watch(seconds_.forward);
     shown.final_norm = forward_final_norm(model_.config, final_norm_, out.resid_post);
     if (head_.head.weight.defined()) {
-      shown.logits = forward_head(head_, shown.final_norm);
+      shown.logits = forward_head(model_.config, head_, shown.final_norm);
     }
   }
   const Stopwatch watch(seconds_.sinks);

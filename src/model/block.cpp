@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "model/activation.h"
 #include "model/attention.h"
+#include "model/mlp.h"
 
 namespace linscan {
 namespace {
@@ -18,20 +18,41 @@ at::Tensor attention_sublayer(const DecoderConfig& config,
                               const BatchLayout& layout,
                               PositionCache& positions) {
   const at::Tensor qkv = apply_linear(weights.qkv, x.to(weights.qkv.weight.scalar_type()));
-  const at::Tensor mixed = attend(config, block, qkv, layout, positions);
+  const at::Tensor mixed = attend(config, block, weights, qkv, layout, positions);
   return apply_linear(weights.output, mixed).to(at::kFloat);
 }
 
 at::Tensor mlp_sublayer(const DecoderConfig& config,
                         const BlockWeights& weights,
                         const at::Tensor& x) {
-  const at::Tensor input = x.to(weights.up.weight.scalar_type());
-  const bool gated = config.mlp_kind == MlpKind::kGated;
-  at::Tensor hidden = apply_activated(gated ? weights.gate : weights.up, input, config.activation);
-  if (gated) {
-    hidden.mul_(apply_linear(weights.up, input));
-  }
-  return apply_linear(weights.down, hidden).to(at::kFloat);
+  return weights.experts.router.defined() ? apply_experts(config, weights.experts, x)
+                                          : apply_mlp(config, weights.mlp, x);
+}
+
+// What a sublayer adds to the stream: its output, normed and scaled as the config says.
+at::Tensor addend(const DecoderConfig& config, const Norm& norm, const at::Tensor& output) {
+  const at::Tensor normed =
+      config.has_output_norms() ? apply_norm(config, norm, output) : output;
+  return config.residual_scale == 1.0 ? normed : normed * config.residual_scale;
+}
+
+// Norms on the stream itself, after each sublayer.
+BlockOutput forward_post_norm_block(const DecoderConfig& config,
+                                    int64_t block,
+                                    const BlockWeights& weights,
+                                    const at::Tensor& x,
+                                    const BatchLayout& layout,
+                                    PositionCache& positions) {
+  BlockOutput out;
+  out.attention = attention_sublayer(config, block, weights, x, layout, positions);
+  const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
+  out.mlp = mlp_sublayer(config, weights, middle);
+  out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
+  return out;
+}
+
+at::Tensor cap(const at::Tensor& x, double limit) {
+  return limit > 0 ? at::tanh(x / limit) * limit : x;
 }
 
 }  // namespace
@@ -48,6 +69,9 @@ BatchLayout::BatchLayout(std::vector<int64_t> lengths) : lengths_(std::move(leng
 
 at::Tensor apply_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x) {
   const int64_t width = x.size(-1);
+  if (norm.weight.defined() && norm.weight.dim() == 2) {
+    return apply_norm(config, {}, x) * norm.weight;
+  }
   const auto weight = norm.weight.defined() ? std::optional(norm.weight) : std::nullopt;
   if (config.norm == NormKind::kRmsNorm) {
     return at::rms_norm(x, {width}, weight, config.norm_eps);
@@ -62,20 +86,25 @@ BlockOutput forward_block(const DecoderConfig& config,
                           const at::Tensor& x,
                           const BatchLayout& layout,
                           PositionCache& positions) {
-  BlockOutput out;
   if (config.norm_placement == NormPlacement::kPost) {
-    out.attention = attention_sublayer(config, block, weights, x, layout, positions);
-    const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
-    out.mlp = mlp_sublayer(config, weights, middle);
-    out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
-    return out;
+    return forward_post_norm_block(config, block, weights, x, layout, positions);
   }
-  const at::Tensor attention_input = apply_norm(config, weights.attention_norm, x);
-  out.attention = attention_sublayer(config, block, weights, attention_input, layout, positions);
+  const auto input = [&](const Norm& norm, const at::Tensor& stream) {
+    return config.has_input_norms() ? apply_norm(config, norm, stream) : stream;
+  };
+  BlockOutput out;
+  const at::Tensor attention_input = input(weights.attention_norm, x);
+  out.attention = addend(
+      config,
+      weights.attention_output_norm,
+      attention_sublayer(config, block, weights, attention_input, layout, positions));
   const at::Tensor middle = x + out.attention;
-  const bool parallel = config.residual == ResidualKind::kParallel;
+  at::Tensor mlp_input = attention_input;
+  if (config.residual != ResidualKind::kParallelOneNorm) {
+    mlp_input = input(weights.mlp_norm, config.residual == ResidualKind::kSerial ? middle : x);
+  }
   out.mlp =
-      mlp_sublayer(config, weights, apply_norm(config, weights.mlp_norm, parallel ? x : middle));
+      addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input));
   out.resid_post = middle + out.mlp;
   return out;
 }
@@ -89,6 +118,9 @@ at::Tensor forward_embedding(const DecoderConfig& config,
   if (weights.projection.defined()) {
     x = at::linear(x, weights.projection);  // (N, C)
   }
+  if (config.embedding_scale != 1.0) {
+    x = x * static_cast<float>(config.embedding_scale);
+  }
   if (weights.positions.defined()) {
     std::vector<at::Tensor> rows;
     for (const BatchLayout::Run& run : layout.runs()) {
@@ -97,19 +129,22 @@ at::Tensor forward_embedding(const DecoderConfig& config,
     }
     x = x + weights.positions.index_select(0, at::cat(rows)).to(device, at::kFloat);
   }
-  return x;
+  return config.embedding_norm ? apply_norm(config, weights.norm, x) : x;
 }
 
 at::Tensor forward_final_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x) {
   return config.final_norm ? apply_norm(config, norm, x) : x;
 }
 
-at::Tensor forward_head(const HeadWeights& weights, const at::Tensor& normed) {
+at::Tensor forward_head(const DecoderConfig& config,
+                        const HeadWeights& weights,
+                        const at::Tensor& normed) {
   at::Tensor x = normed.to(weights.head.weight.scalar_type());
   if (weights.projection.weight.defined()) {
     x = apply_linear(weights.projection, x);
   }
-  return apply_linear(weights.head, x).to(at::kFloat);
+  const at::Tensor logits = apply_linear(weights.head, x).to(at::kFloat);
+  return cap(config.logit_scale == 1.0 ? logits : logits * config.logit_scale, config.logit_cap);
 }
 
 }  // namespace linscan

@@ -1,6 +1,8 @@
 #include "model/config_reader.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "linscan/base/error.h"
@@ -72,6 +74,21 @@ int64_t ConfigReader::size_or(std::initializer_list<std::string_view> keys,
   return value->get<int64_t>();
 }
 
+int64_t ConfigReader::integer_or(std::string_view key, int64_t otherwise, int64_t least) const {
+  if (!has(key)) {
+    return otherwise;
+  }
+  const Json& value = *json_.find(key);
+  if (!value.is_number_integer() || value < least || value > kMaxSize) {
+    fail_input("{}: expected an integer from {} to {}, got {}",
+               path(key),
+               least,
+               kMaxSize,
+               short_dump(value));
+  }
+  return value.get<int64_t>();
+}
+
 double ConfigReader::number(std::string_view key) const {
   LINSCAN_CHECK(has(key), kInput, "{}: missing", path(key));
   return number_or(key, 0);
@@ -114,6 +131,35 @@ std::string ConfigReader::text_or(std::string_view key, std::string_view otherwi
     fail_input("{}: expected a string, got {}", path(key), short_dump(value));
   }
   return value.get<std::string>();
+}
+
+std::vector<double> ConfigReader::numbers(std::string_view key) const {
+  std::vector<double> numbers;
+  if (!has(key)) {
+    return numbers;
+  }
+  const Json& value = *json_.find(key);
+  const auto finite = [](const Json& element) {
+    return element.is_number() && std::isfinite(element.get<double>());
+  };
+  if (!value.is_array() || !std::ranges::all_of(value, finite)) {
+    fail_input("{}: expected an array of finite numbers, got {}", path(key), short_dump(value));
+  }
+  std::ranges::transform(
+      value, std::back_inserter(numbers), [](const Json& element) { return element.get<double>(); });
+  return numbers;
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view key) const {
+  if (!has(key)) {
+    return {};
+  }
+  const Json& value = *json_.find(key);
+  if (!value.is_array() ||
+      !std::ranges::all_of(value, [](const Json& element) { return element.is_string(); })) {
+    fail_input("{}: expected an array of strings, got {}", path(key), short_dump(value));
+  }
+  return value.get<std::vector<std::string>>();
 }
 
 void ConfigReader::refuse_unless(std::string_view key,

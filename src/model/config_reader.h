@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "linscan/base/json.h"
 
@@ -26,11 +27,16 @@ class ConfigReader {
   // few cannot overflow.
   int64_t size(std::initializer_list<std::string_view> keys) const;
   int64_t size_or(std::initializer_list<std::string_view> keys, int64_t otherwise) const;
+  // An integer from `least` to 2^24.
+  int64_t integer_or(std::string_view key, int64_t otherwise, int64_t least = 0) const;
   double number(std::string_view key) const;
   double number_or(std::string_view key, double otherwise) const;  // finite
   double positive_or(std::string_view key, double otherwise) const;
   bool flag_or(std::string_view key, bool otherwise) const;
   std::string text_or(std::string_view key, std::string_view otherwise) const;
+  // Arrays; absent and null are empty ones.
+  std::vector<double> numbers(std::string_view key) const;  // finite
+  std::vector<std::string> texts(std::string_view key) const;
 
   // Refuses the model when `key` is present with any value other than null, false or `harmless`.
   void refuse_unless(std::string_view key, const Json& harmless, std::string_view why) const;

@@ -21,10 +21,13 @@ constexpr SlotName kSlotNames[] = {
     {Slot::kTokenEmbedding, "embedding.weight"},
     {Slot::kPositionEmbedding, "position_embedding.weight"},
     {Slot::kEmbeddingProjection, "embedding_projection.weight"},
+    {Slot::kEmbeddingNormWeight, "embedding_norm.weight"},
+    {Slot::kEmbeddingNormBias, "embedding_norm.bias"},
     {Slot::kFinalNormWeight, "final_norm.weight"},
     {Slot::kFinalNormBias, "final_norm.bias"},
     {Slot::kHeadProjection, "head_projection.weight"},
     {Slot::kHead, "head.weight"},
+    {Slot::kHeadBias, "head.bias"},
     {Slot::kAttentionNormWeight, "attention_norm.weight"},
     {Slot::kAttentionNormBias, "attention_norm.bias"},
     {Slot::kQkvWeight, "attention.qkv.weight"},
@@ -35,16 +38,33 @@ constexpr SlotName kSlotNames[] = {
     {Slot::kKeyBias, "attention.key.bias"},
     {Slot::kValueWeight, "attention.value.weight"},
     {Slot::kValueBias, "attention.value.bias"},
+    {Slot::kQueryNormWeight, "attention.query_norm.weight"},
+    {Slot::kQueryNormBias, "attention.query_norm.bias"},
+    {Slot::kKeyNormWeight, "attention.key_norm.weight"},
+    {Slot::kKeyNormBias, "attention.key_norm.bias"},
     {Slot::kOutputWeight, "attention.output.weight"},
     {Slot::kOutputBias, "attention.output.bias"},
+    {Slot::kAttentionOutputNormWeight, "attention_output_norm.weight"},
+    {Slot::kAttentionOutputNormBias, "attention_output_norm.bias"},
     {Slot::kMlpNormWeight, "mlp_norm.weight"},
     {Slot::kMlpNormBias, "mlp_norm.bias"},
+    {Slot::kGateUpWeight, "mlp.gate_up.weight"},
     {Slot::kGateWeight, "mlp.gate.weight"},
     {Slot::kGateBias, "mlp.gate.bias"},
     {Slot::kUpWeight, "mlp.up.weight"},
     {Slot::kUpBias, "mlp.up.bias"},
     {Slot::kDownWeight, "mlp.down.weight"},
     {Slot::kDownBias, "mlp.down.bias"},
+    {Slot::kMlpOutputNormWeight, "mlp_output_norm.weight"},
+    {Slot::kMlpOutputNormBias, "mlp_output_norm.bias"},
+    {Slot::kRouterWeight, "mlp.router.weight"},
+    {Slot::kSharedGateWeight, "mlp.shared_expert.gate.weight"},
+    {Slot::kSharedUpWeight, "mlp.shared_expert.up.weight"},
+    {Slot::kSharedDownWeight, "mlp.shared_expert.down.weight"},
+    {Slot::kSharedRouterWeight, "mlp.shared_expert.router.weight"},
+    {Slot::kExpertGateWeight, "mlp.expert.gate.weight"},
+    {Slot::kExpertUpWeight, "mlp.expert.up.weight"},
+    {Slot::kExpertDownWeight, "mlp.expert.down.weight"},
 };
 static_assert(std::size(kSlotNames) == static_cast<size_t>(Slot::kCount));
 
@@ -79,7 +99,13 @@ std::string supported_architectures() {
 }  // namespace
 
 std::span<const Family> families() {
-  static const std::array kFamilies = {kLlamaFamily, kGpt2Family, kOptFamily, kGptNeoxFamily};
+  static const std::array kFamilies = {
+      kLlamaFamily,  kGpt2Family,     kGptJFamily,       kGptNeoFamily,  kGptNeoxFamily,
+      kOptFamily,    kBloomFamily,    kFalconFamily,     kMptFamily,     kPhiFamily,
+      kPhi3Family,   kQwen2Family,    kQwen3Family,      kGemmaFamily,   kGemma2Family,
+      kGemma3Family, kStableLmFamily, kStarCoder2Family, kCohereFamily,  kCohere2Family,
+      kOlmoFamily,   kOlmo2Family,    kGraniteFamily,    kSmolLm3Family, kMixtralFamily,
+      kQwen2MoeFamily, kQwen3MoeFamily, kOlmoeFamily};
   return kFamilies;
 }
 
@@ -120,6 +146,10 @@ DecoderConfig read_decoder_config(const Json& config, std::string_view where) {
 
 std::string_view name(Slot slot) {
   return slot == Slot::kCount ? "" : kSlotNames[static_cast<size_t>(slot)].name;
+}
+
+bool is_expert_slot(Slot slot) {
+  return slot >= Slot::kExpertGateWeight && slot < Slot::kCount;
 }
 
 bool is_block_slot(Slot slot) {

@@ -41,6 +41,42 @@ at::Tensor llama3_frequencies(const RotaryConfig& rotary) {
   return at::where(between, smooth, stretched);
 }
 
+// HF _compute_yarn_parameters: features that turn often within the original context keep their
+// frequency, those that hardly turn are stretched by `factor`, between them a ramp.
+at::Tensor yarn_frequencies(const RotaryConfig& rotary) {
+  const auto dimensions = static_cast<double>(rotary.dimensions);
+  const auto context = static_cast<double>(rotary.original_positions);
+  // The dimension whose frequency makes `rotations` turns in the context.
+  const auto dimension_of = [&](double rotations) {
+    return dimensions * std::log(context / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(rotary.base));
+  };
+  double low = dimension_of(rotary.fast_rotations);
+  double high = dimension_of(rotary.slow_rotations);
+  if (rotary.whole_dimensions) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dimensions - 1);
+  if (low == high) {
+    high += 0.001;  // as HF does, against a division by zero
+  }
+  const at::Tensor ramp =
+      ((at::arange(rotary.dimensions / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
+  const at::Tensor kept = plain_frequencies(rotary.base, rotary.dimensions);
+  return kept / rotary.factor * ramp + kept * (1 - ramp);
+}
+
+// HF _compute_longrope_parameters: every pair has a factor of its own, other ones for all positions
+// of a window that is longer than the original context.
+at::Tensor longrope_frequencies(const RotaryConfig& rotary, int64_t length) {
+  const std::vector<double>& factors =
+      length > rotary.original_positions ? rotary.long_factors : rotary.short_factors;
+  return plain_frequencies(rotary.base, rotary.dimensions) /
+         at::tensor(factors, at::kDouble).to(at::kFloat);
+}
+
 at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
   switch (rotary.scaling) {
     case RopeScaling::kNone:
@@ -49,6 +85,10 @@ at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
       return plain_frequencies(rotary.base, rotary.dimensions) / rotary.factor;
     case RopeScaling::kLlama3:
       return llama3_frequencies(rotary);
+    case RopeScaling::kYarn:
+      return yarn_frequencies(rotary);
+    case RopeScaling::kLongRope:
+      return longrope_frequencies(rotary, length);
     case RopeScaling::kDynamic:
       break;
   }
@@ -69,15 +109,33 @@ PositionCache::PositionCache(const DecoderConfig& config,
                              at::Device device)
     : config_(config), dtype_(compute_dtype), device_(device) {}
 
-const PositionCache::Rotary& PositionCache::rotary(int64_t length) {
-  const auto found = rotary_.find(length);
+const PositionCache::Rotary& PositionCache::rotary(int32_t index, int64_t length) {
+  const std::pair key(index, length);
+  const auto found = rotary_.find(key);
   if (found != rotary_.end()) {
     return found->second;
   }
-  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);               // (T, 1)
-  const at::Tensor angle = position * frequencies(config_.rotary, length).unsqueeze(0);  // (T, R/2)
-  Rotary tables{angle.cos().to(device_, dtype_), angle.sin().to(device_, dtype_)};
-  return rotary_.emplace(length, std::move(tables)).first->second;
+  const RotaryConfig& rotary = config_.rotaries[static_cast<size_t>(index)];
+  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);          // (T, 1)
+  const at::Tensor angle = position * frequencies(rotary, length).unsqueeze(0);  // (T, R/2)
+  const auto table = [&](const at::Tensor& values) {
+    return (values * rotary.attention_factor).to(device_, dtype_);
+  };
+  Rotary tables{table(angle.cos()), table(angle.sin()), rotary.interleaved};
+  return rotary_.emplace(key, std::move(tables)).first->second;
+}
+
+const at::Tensor& PositionCache::alibi(int64_t length) {
+  at::Tensor& table = alibi_[length];
+  if (!table.defined() && !config_.alibi.slopes.empty()) {
+    const at::ScalarType type = config_.alibi.rounded ? at::kBFloat16 : at::kFloat;
+    const at::Tensor slopes = at::tensor(config_.alibi.slopes, at::kFloat).to(type);
+    const at::Tensor positions = at::arange(length, at::kFloat).to(type);
+    // In bf16 HF rounds slopes, positions and their product.
+    const at::Tensor product = slopes.unsqueeze(1) * positions;
+    table = (product.to(at::kFloat) * config_.alibi.scale).unsqueeze(1).to(device_);
+  }
+  return table;
 }
 
 const PositionCache::Mask& PositionCache::mask(int64_t length, int64_t window) {
@@ -87,10 +145,13 @@ const PositionCache::Mask& PositionCache::mask(int64_t length, int64_t window) {
   }
   Mask mask;
   mask.window = window < length ? window : 0;
-  const bool causal_kernel = device_.is_cuda() && mask.window == 0;  // skips unseen keys by itself
+  // Where the scores are not plain products, the mask is added to them.
+  const bool needs_mask = !config_.alibi.slopes.empty() || config_.attention_cap > 0;
+  const bool causal_kernel =
+      device_.is_cuda() && mask.window == 0 && !needs_mask;  // skips unseen keys by itself
   mask.queries =
       causal_kernel ? length : std::min(length, device_.is_cuda() ? kCudaChunk : kCpuChunk);
-  if (mask.queries < length || mask.window > 0) {
+  if (mask.queries < length || mask.window > 0 || needs_mask) {
     const int64_t before_last = (length - 1) / mask.queries * mask.queries;
     const int64_t before = mask.window == 0 ? before_last : std::min(before_last, mask.window - 1);
     const int64_t keys = before + mask.queries;
@@ -102,7 +163,7 @@ const PositionCache::Mask& PositionCache::mask(int64_t length, int64_t window) {
     }
     mask.additive = at::zeros({mask.queries, keys}, at::kFloat)
                         .masked_fill(hidden, -INFINITY)
-                        .to(device_, dtype_);
+                        .to(device_, needs_mask ? at::kFloat : dtype_);
   }
   return masks_.emplace(std::pair(length, window), std::move(mask)).first->second;
 }

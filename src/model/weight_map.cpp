@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "linscan/base/error.h"
 
 namespace linscan {
 namespace {
 
-constexpr int64_t kOutsideBlocks = -1;
 constexpr size_t kMaxListed = 12;
 
 // The value of a dimension letter.
@@ -34,30 +34,50 @@ int64_t dimension(char letter, const DecoderConfig& config) {
       return config.kv_heads;
     case 'D':
       return config.head_size;
+    case 'X':
+      return config.experts.count;
+    case 'M':
+      return config.experts.size;
+    case 'S':
+      return config.experts.shared_size;
     default:
       break;
   }
   fail(ErrorKind::kInternal, "weight table: unknown dimension letter '{}'", letter);
 }
 
-// "3HD,C" with a config: {3 * H * D, C}.
+// "HD+2KD,C" with a config: {H * D + 2 * K * D, C}.
 std::vector<int64_t> expected_shape(const std::string& expression, const DecoderConfig& config) {
-  std::vector<int64_t> shape = {1};
+  std::vector<int64_t> shape = {0};
+  int64_t product = 1;
   for (const char c : expression) {
-    if (c == ',') {
-      shape.push_back(1);
+    if (c == ',' || c == '+') {
+      shape.back() += product;
+      product = 1;
+      if (c == ',') {
+        shape.push_back(0);
+      }
     } else {
-      shape.back() *= c >= '0' && c <= '9' ? c - '0' : dimension(c, config);
+      product *= c >= '0' && c <= '9' ? c - '0' : dimension(c, config);
     }
   }
+  shape.back() += product;
   return shape;
 }
 
-std::string concrete_name(const std::string& pattern, std::string_view prefix, int64_t block) {
-  std::string name = pattern;
+void replace_braces(std::string& name, int64_t number) {
   if (const size_t braces = name.find("{}"); braces != std::string::npos) {
-    name.replace(braces, 2, std::to_string(block));
+    name.replace(braces, 2, std::to_string(number));
   }
+}
+
+std::string concrete_name(const std::string& pattern,
+                          std::string_view prefix,
+                          int64_t block,
+                          int64_t index = 0) {
+  std::string name = pattern;
+  replace_braces(name, block);
+  replace_braces(name, index);
   if (name.starts_with('@')) {
     name.replace(0, 1, prefix);
   }
@@ -66,6 +86,26 @@ std::string concrete_name(const std::string& pattern, std::string_view prefix, i
 
 bool is_block_row(const WeightRow& row) {
   return row.pattern.find("{}") != std::string::npos;
+}
+
+// How many tensors a row stands for in one block: one for each expert or head.
+int64_t tensors_of_row(const WeightRow& row, const DecoderConfig& config) {
+  const size_t first = row.pattern.find("{}");
+  if (first == std::string::npos || row.pattern.find("{}", first + 2) == std::string::npos) {
+    return 1;
+  }
+  if (is_expert_slot(row.slot)) {
+    return config.experts.count;
+  }
+  return row.slot == Slot::kQueryNormWeight ? config.heads : config.kv_heads;
+}
+
+bool row_applies(const WeightRow& row, const DecoderConfig& config, int64_t block) {
+  if (row.blocks == BlockSet::kAll || !is_block_row(row)) {
+    return true;
+  }
+  const bool experts = config.per_block[static_cast<size_t>(block)].experts;
+  return experts == (row.blocks == BlockSet::kExperts);
 }
 
 // The base-model prefix under which most of block 0 and the model's own weights are found.
@@ -137,91 +177,127 @@ class Problems {
   std::vector<std::string> missing_, unexpected_, misshapen_;
 };
 
+// Applies a weight table to a checkpoint, row by row.
+class Resolver {
+ public:
+  Resolver(const Checkpoint& checkpoint, const DecoderConfig& config, std::string_view prefix)
+      : checkpoint_(checkpoint), config_(config), prefix_(prefix) {}
+
+  void take(const WeightRow& row) {
+    if (!is_block_row(row)) {
+      take_in_block(row, kOutsideBlocks);
+      return;
+    }
+    for (int64_t block = 0; block < config_.blocks(); ++block) {
+      if (row_applies(row, config_, block)) {
+        take_in_block(row, block);
+      }
+    }
+  }
+
+  // A tied model may store its one matrix as embedding or as head; where both are stored both are
+  // kept, as transformers 5 does.
+  void tie_head() {
+    const WeightKey embedding{kOutsideBlocks, Slot::kTokenEmbedding};
+    const WeightKey head{kOutsideBlocks, Slot::kHead};
+    if (weights_.contains(embedding) != weights_.contains(head)) {
+      const bool has_embedding = weights_.contains(embedding);
+      const WeightKey& stored = has_embedding ? embedding : head;
+      const WeightKey& absent = has_embedding ? head : embedding;
+      weights_.emplace(absent, weights_.at(stored));
+      wanted_.erase(absent);
+    }
+  }
+
+  std::map<WeightKey, MappedWeight> finish(const Family& family) {
+    for (const auto& [key, name] : wanted_) {
+      problems_.missing(name);
+    }
+    for (const std::string& name : checkpoint_.names()) {
+      if (!known_.contains(name)) {
+        problems_.unexpected(name);
+      }
+    }
+    problems_.raise_if_any(checkpoint_, family.name);
+    return std::move(weights_);
+  }
+
+ private:
+  void take_in_block(const WeightRow& row, int64_t block) {
+    const int64_t tensors = tensors_of_row(row, config_);
+    for (int64_t index = 0; index < tensors; ++index) {
+      std::string name = concrete_name(row.pattern, prefix_, block, index);
+      if (row.presence == Presence::kRequired) {
+        take_tensor(row, {block, row.slot, index}, name);
+      }
+      known_.insert(std::move(name));
+    }
+  }
+
+  void take_tensor(const WeightRow& row, const WeightKey& key, const std::string& name) {
+    const TensorView* tensor = checkpoint_.find(name);
+    if (tensor == nullptr) {
+      if (!weights_.contains(key)) {
+        wanted_.emplace(key, name);
+      }
+      return;
+    }
+    const std::vector<int64_t> expected = expected_shape(row.shape, config_);
+    if (tensor->shape != expected || !is_floating(tensor->dtype)) {
+      problems_.misshapen(fmt::format("{} is {} {}, expected floating point {}",
+                                      name,
+                                      linscan::name(tensor->dtype),
+                                      shape_text(tensor->shape),
+                                      shape_text(expected)));
+    }
+    weights_.emplace(key, MappedWeight{tensor, row.transform});
+    wanted_.erase(key);
+  }
+
+  const Checkpoint& checkpoint_;
+  const DecoderConfig& config_;
+  std::string_view prefix_;
+  std::map<WeightKey, MappedWeight> weights_;
+  std::map<WeightKey, std::string> wanted_;  // not found yet, with the name looked for
+  std::unordered_set<std::string> known_;
+  Problems problems_;
+};
+
 }  // namespace
 
 WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
                              const DecoderConfig& config,
                              const Family& family) {
+  const std::vector<WeightRow> rows = family.weight_rows(config);
+  Resolver resolver(checkpoint, config, choose_prefix(checkpoint, family, rows));
+  for (const WeightRow& row : rows) {
+    resolver.take(row);
+  }
+  if (config.tied_head) {
+    resolver.tie_head();
+  }
   WeightMap map;
   map.blocks_ = config.blocks();
-  const std::vector<WeightRow> rows = family.weight_rows(config);
-  const std::string_view prefix = choose_prefix(checkpoint, family, rows);
-  Problems problems;
-  std::set<std::string> known;
-  std::map<std::pair<int64_t, Slot>, std::string>
-      wanted;  // slots not found yet, with the name looked for
-
-  for (const WeightRow& row : rows) {
-    const int64_t first = is_block_row(row) ? 0 : kOutsideBlocks;
-    const int64_t last = is_block_row(row) ? map.blocks_ - 1 : kOutsideBlocks;
-    const std::vector<int64_t> expected = row.presence == Presence::kIgnored
-                                              ? std::vector<int64_t>{}
-                                              : expected_shape(row.shape, config);
-    for (int64_t block = first; block <= last; ++block) {
-      const std::string name = concrete_name(row.pattern, prefix, block);
-      known.insert(name);
-      if (row.presence == Presence::kIgnored) {
-        continue;
-      }
-      const std::pair key(block, row.slot);
-      const TensorView* tensor = checkpoint.find(name);
-      if (tensor == nullptr) {
-        if (!map.weights_.contains(key)) {
-          wanted.emplace(key, name);
-        }
-        continue;
-      }
-      if (tensor->shape != expected || !is_floating(tensor->dtype)) {
-        problems.misshapen(fmt::format("{} is {} {}, expected floating point {}",
-                                       name,
-                                       linscan::name(tensor->dtype),
-                                       shape_text(tensor->shape),
-                                       shape_text(expected)));
-      }
-      map.weights_.emplace(key, MappedWeight{tensor, row.transform});
-      wanted.erase(key);
-    }
-  }
-  // A tied model may store its one matrix as embedding or as head; where both are stored both are
-  // kept, as transformers 5 does.
-  if (config.tied_head) {
-    const std::pair embedding(kOutsideBlocks, Slot::kTokenEmbedding);
-    const std::pair head(kOutsideBlocks, Slot::kHead);
-    if (map.weights_.contains(embedding) != map.weights_.contains(head)) {
-      const bool has_embedding = map.weights_.contains(embedding);
-      map.weights_.emplace(has_embedding ? head : embedding,
-                           map.weights_.at(has_embedding ? embedding : head));
-      wanted.erase(has_embedding ? head : embedding);
-    }
-  }
-  for (const auto& [key, name] : wanted) {
-    problems.missing(name);
-  }
-  for (const std::string& name : checkpoint.names()) {
-    if (!known.contains(name)) {
-      problems.unexpected(name);
-    }
-  }
-  problems.raise_if_any(checkpoint, family.name);
-
-  std::set<const TensorView*> counted;
+  map.weights_ = resolver.finish(family);
+  std::set<const std::byte*> counted;  // two names may share their bytes
   for (const auto& [key, weight] : map.weights_) {
-    if (counted.insert(weight.tensor).second) {
+    if (counted.insert(weight.tensor->data()).second) {
       map.parameters_ += weight.tensor->elements();
     }
   }
   return map;
 }
 
-const MappedWeight* WeightMap::find(Slot slot, int64_t block) const {
-  const auto found = weights_.find({is_block_slot(slot) ? block : kOutsideBlocks, slot});
+const MappedWeight* WeightMap::find(Slot slot, int64_t block, int64_t index) const {
+  const auto found =
+      weights_.find({is_block_slot(slot) ? block : kOutsideBlocks, slot, index});
   return found == weights_.end() ? nullptr : &found->second;
 }
 
 std::vector<const TensorView*> WeightMap::block_tensors(int64_t block) const {
   std::set<const TensorView*> distinct;
-  for (auto it = weights_.lower_bound({block, Slot{0}});
-       it != weights_.end() && it->first.first == block;
+  for (auto it = weights_.lower_bound({block, Slot{0}, 0});
+       it != weights_.end() && it->first.block == block;
        ++it) {
     distinct.insert(it->second.tensor);
   }

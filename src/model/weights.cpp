@@ -38,26 +38,37 @@ at::ScalarType scalar_type(DType dtype) {
   fail(ErrorKind::kInternal, "unknown dtype");
 }
 
-// Stored rows q0 k0 v0 q1 k1 v1 ... of D each, to all q, all k, all v. (3HD, ...) -> (3HD, ...)
-at::Tensor group_qkv_rows(const at::Tensor& stored, int64_t heads, int64_t head_size) {
-  std::vector<int64_t> split = {heads, 3, head_size};
-  const auto tail = stored.sizes().slice(1);
-  split.insert(split.end(), tail.begin(), tail.end());
-  return stored.reshape(split).transpose(0, 1).reshape(stored.sizes());
+// Shape of fused rows by group: (K, H/K + 2, D, ...), the ... those of `weight` after its rows.
+std::vector<int64_t> group_shape(const at::Tensor& weight, const DecoderConfig& config) {
+  std::vector<int64_t> shape = {
+      config.kv_heads, config.heads / config.kv_heads + 2, config.head_size};
+  const auto tail = weight.sizes().slice(1);
+  shape.insert(shape.end(), tail.begin(), tail.end());
+  return shape;
 }
 
-at::Tensor apply_transform(const at::Tensor& stored,
-                           Transform transform,
-                           const DecoderConfig& config) {
-  switch (transform) {
-    case Transform::kNone:
-      return stored;
-    case Transform::kTranspose:
-      return stored.t();
-    case Transform::kQkvPerHead:
-      return group_qkv_rows(stored, config.heads, config.head_size);
-  }
-  fail(ErrorKind::kInternal, "unknown weight transform");
+// (HD + 2KD, ...) rows by group to all queries, all keys, all values.
+at::Tensor split_groups(const at::Tensor& stored, const DecoderConfig& config) {
+  const at::Tensor groups = stored.reshape(group_shape(stored, config));
+  const int64_t queries = config.heads / config.kv_heads;
+  const auto rows = [](const at::Tensor& part) { return part.flatten(0, 2); };
+  return at::cat({rows(groups.narrow(1, 0, queries)),
+                  rows(groups.narrow(1, queries, 1)),
+                  rows(groups.narrow(1, queries + 1, 1))});
+}
+
+at::Tensor join_groups(const at::Tensor& weight, const DecoderConfig& config) {
+  std::vector<int64_t> shape = group_shape(weight, config);
+  const int64_t queries = shape[1] - 2;
+  const auto group = [&](int64_t begin, int64_t rows, int64_t heads) {
+    shape[1] = heads;
+    return weight.narrow(0, begin, rows).reshape(shape);
+  };
+  const int64_t query = config.query_size();
+  const int64_t key = config.key_size();
+  return at::cat(
+             {group(0, query, queries), group(query, key, 1), group(query + key, key, 1)}, 1)
+      .reshape(weight.sizes());
 }
 
 int64_t count_non_finite(const TensorView& view) {
@@ -87,44 +98,87 @@ at::Tensor tensor_from_view(const TensorView& view) {
   return aligned ? tensor : tensor.clone();
 }
 
+at::Tensor decode_weight(const at::Tensor& stored,
+                         Transform transform,
+                         const DecoderConfig& config) {
+  switch (transform) {
+    case Transform::kNone:
+    case Transform::kRowOfSlot:
+      return stored;
+    case Transform::kTranspose:
+      return stored.t();
+    case Transform::kQkvPerGroup:
+      return split_groups(stored, config);
+  }
+  fail(ErrorKind::kInternal, "unknown weight transform");
+}
+
+at::Tensor encode_weight(const at::Tensor& weight,
+                         Transform transform,
+                         const DecoderConfig& config) {
+  // Transposing is its own inverse.
+  return transform == Transform::kQkvPerGroup ? join_groups(weight, config)
+                                              : decode_weight(weight, transform, config);
+}
+
 WeightLoader::WeightLoader(const WeightMap& map,
                            const DecoderConfig& config,
                            at::ScalarType compute_dtype,
                            at::Device device)
     : map_(map), config_(config), compute_dtype_(compute_dtype), device_(device) {}
 
-at::Tensor WeightLoader::load(Slot slot, int64_t block, at::ScalarType dtype) const {
-  const MappedWeight* weight = map_.find(slot, block);
+at::Tensor WeightLoader::load(Slot slot, int64_t block, at::ScalarType dtype, int64_t index) const {
+  const MappedWeight* weight = map_.find(slot, block, index);
   if (weight == nullptr) {
     return {};
   }
   const at::Tensor stored = tensor_from_view(*weight->tensor);
-  return apply_transform(stored, weight->transform, config_).to(device_, dtype);
+  return decode_weight(stored, weight->transform, config_).to(device_, dtype);
 }
 
-Linear WeightLoader::load_linear(Slot weight, Slot bias, int64_t block) const {
-  return {load(weight, block, compute_dtype_), load(bias, block, compute_dtype_)};
+Linear WeightLoader::load_linear(Slot weight, Slot bias, int64_t block, int64_t index) const {
+  return {load(weight, block, compute_dtype_, index), load(bias, block, compute_dtype_, index)};
 }
 
-Linear WeightLoader::finish(Linear linear,
-                            std::initializer_list<Slot> weights,
-                            int64_t block) const {
+Linear WeightLoader::load_packed(Slot weight, Slot bias, int64_t block, int64_t index) const {
+  return finish(load_linear(weight, bias, block, index), {{block, weight, index}});
+}
+
+Linear WeightLoader::finish(Linear linear, std::initializer_list<WeightKey> weights) const {
   Linear packed = pack(std::move(linear));
   if (packed.weight.defined() && packed.weight.is_mkldnn()) {
-    for (const Slot slot : weights) {
-      map_.find(slot, block)->tensor->release();
+    for (const WeightKey& key : weights) {
+      map_.find(key.slot, key.block, key.index)->tensor->release();
     }
   }
   return packed;
 }
 
 Norm WeightLoader::load_norm(Slot weight, Slot bias, int64_t block) const {
-  return {load(weight, block, at::kFloat), load(bias, block, at::kFloat)};
+  Norm norm{load(weight, block, at::kFloat), load(bias, block, at::kFloat)};
+  if (config_.norm_unit_offset && norm.weight.defined()) {
+    norm.weight = norm.weight + 1;
+  }
+  return norm;
+}
+
+// Weights that are stored head by head become the rows of one tensor.
+at::Tensor WeightLoader::load_qk_norm(Slot slot, int64_t block) const {
+  const MappedWeight* first = map_.find(slot, block);
+  at::Tensor weight = load(slot, block, at::kFloat);
+  if (first != nullptr && first->transform == Transform::kRowOfSlot) {
+    std::vector<at::Tensor> heads = {weight};
+    for (int64_t head = 1; map_.find(slot, block, head) != nullptr; ++head) {
+      heads.push_back(load(slot, block, at::kFloat, head));
+    }
+    weight = at::stack(heads);
+  }
+  return weight.defined() && config_.norm_unit_offset ? weight + 1 : weight;
 }
 
 Linear WeightLoader::load_qkv(int64_t block) const {
   if (map_.find(Slot::kQkvWeight, block) != nullptr) {
-    return finish(load_linear(Slot::kQkvWeight, Slot::kQkvBias, block), {Slot::kQkvWeight}, block);
+    return load_packed(Slot::kQkvWeight, Slot::kQkvBias, block);
   }
   const Linear query = load_linear(Slot::kQueryWeight, Slot::kQueryBias, block);
   const Linear key = load_linear(Slot::kKeyWeight, Slot::kKeyBias, block);
@@ -135,21 +189,61 @@ Linear WeightLoader::load_qkv(int64_t block) const {
     fused.bias = at::cat({query.bias, key.bias, value.bias});
   }
   return finish(
-      std::move(fused), {Slot::kQueryWeight, Slot::kKeyWeight, Slot::kValueWeight}, block);
+      std::move(fused),
+      {{block, Slot::kQueryWeight}, {block, Slot::kKeyWeight}, {block, Slot::kValueWeight}});
+}
+
+MlpWeights WeightLoader::load_mlp(int64_t block) const {
+  MlpWeights mlp;
+  if (const at::Tensor fused = load(Slot::kGateUpWeight, block, compute_dtype_); fused.defined()) {
+    const WeightKey key{block, Slot::kGateUpWeight};
+    mlp.gate = finish({fused.narrow(0, 0, config_.mlp), {}}, {});
+    mlp.up = finish({fused.narrow(0, config_.mlp, config_.mlp), {}}, {key});
+  } else {
+    mlp.gate = load_packed(Slot::kGateWeight, Slot::kGateBias, block);
+    mlp.up = load_packed(Slot::kUpWeight, Slot::kUpBias, block);
+  }
+  mlp.down = load_packed(Slot::kDownWeight, Slot::kDownBias, block);
+  return mlp;
+}
+
+ExpertsWeights WeightLoader::load_experts(int64_t block) const {
+  const auto load_matrix = [&](Slot slot, int64_t index) {
+    return load_packed(slot, Slot::kCount, block, index);
+  };
+  ExpertsWeights weights;
+  weights.router = load(Slot::kRouterWeight, block, at::kFloat);
+  for (int64_t expert = 0; expert < config_.experts.count; ++expert) {
+    weights.experts.push_back({load_matrix(Slot::kExpertGateWeight, expert),
+                               load_matrix(Slot::kExpertUpWeight, expert),
+                               load_matrix(Slot::kExpertDownWeight, expert)});
+  }
+  weights.shared = {load_matrix(Slot::kSharedGateWeight, 0),
+                    load_matrix(Slot::kSharedUpWeight, 0),
+                    load_matrix(Slot::kSharedDownWeight, 0)};
+  weights.shared_router = load(Slot::kSharedRouterWeight, block, at::kFloat);
+  return weights;
 }
 
 BlockWeights WeightLoader::block(int64_t block) const {
   BlockWeights weights;
   weights.attention_norm = load_norm(Slot::kAttentionNormWeight, Slot::kAttentionNormBias, block);
   weights.qkv = load_qkv(block);
-  const auto load_matrix = [&](Slot weight, Slot bias) {
-    return finish(load_linear(weight, bias, block), {weight}, block);
-  };
-  weights.output = load_matrix(Slot::kOutputWeight, Slot::kOutputBias);
+  weights.query_norm = {load_qk_norm(Slot::kQueryNormWeight, block),
+                        load(Slot::kQueryNormBias, block, at::kFloat)};
+  weights.key_norm = {load_qk_norm(Slot::kKeyNormWeight, block),
+                      load(Slot::kKeyNormBias, block, at::kFloat)};
+  weights.output = load_packed(Slot::kOutputWeight, Slot::kOutputBias, block);
+  weights.attention_output_norm =
+      load_norm(Slot::kAttentionOutputNormWeight, Slot::kAttentionOutputNormBias, block);
   weights.mlp_norm = load_norm(Slot::kMlpNormWeight, Slot::kMlpNormBias, block);
-  weights.gate = load_matrix(Slot::kGateWeight, Slot::kGateBias);
-  weights.up = load_matrix(Slot::kUpWeight, Slot::kUpBias);
-  weights.down = load_matrix(Slot::kDownWeight, Slot::kDownBias);
+  if (config_.per_block[static_cast<size_t>(block)].experts) {
+    weights.experts = load_experts(block);
+  } else {
+    weights.mlp = load_mlp(block);
+  }
+  weights.mlp_output_norm =
+      load_norm(Slot::kMlpOutputNormWeight, Slot::kMlpOutputNormBias, block);
   return weights;
 }
 
@@ -161,6 +255,7 @@ EmbeddingWeights WeightLoader::embedding() const {
     weights.positions = tensor_from_view(*positions->tensor);
   }
   weights.projection = load(Slot::kEmbeddingProjection, 0, at::kFloat);
+  weights.norm = load_norm(Slot::kEmbeddingNormWeight, Slot::kEmbeddingNormBias, 0);
   return weights;
 }
 
@@ -171,7 +266,7 @@ Norm WeightLoader::final_norm() const {
 HeadWeights WeightLoader::head() const {
   HeadWeights weights;
   weights.projection = pack({load(Slot::kHeadProjection, 0, compute_dtype_), {}});
-  weights.head = pack({load(Slot::kHead, 0, compute_dtype_), {}});
+  weights.head = pack(load_linear(Slot::kHead, Slot::kHeadBias, 0));
   return weights;
 }
 

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import harness
-from test_families import GPT2, LLAMA
+from cases_gpt import GPT2
+from cases_llama import LLAMA
 
 VOCABULARY = 96
 

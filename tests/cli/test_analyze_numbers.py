@@ -7,7 +7,8 @@ from safetensors.numpy import load_file
 
 import harness
 import oracle
-from test_families import GPT2, LLAMA
+from cases_gpt import GPT2
+from cases_llama import LLAMA
 
 TOLERANCE = 1e-6
 METRICS = "linearity,baselines,geometry"

@@ -10,7 +10,8 @@ import torch
 from safetensors.numpy import save_file
 
 import harness
-from test_families import GPT2, LLAMA, NEOX, OPT
+from cases_gpt import GPT2, NEOX, OPT
+from cases_llama import LLAMA
 
 
 def info(*arguments, **options):

@@ -59,7 +59,11 @@ def random_tensor(name, shape, generator):
     values = torch.randn(shape, generator=generator)
     if name.endswith("bias"):
         return 0.3 * values
+    if len(shape) == 3:  # all experts of a block
+        return values / np.sqrt(shape[-1])
     if len(shape) == 1:
+        return 1.0 + 0.3 * values
+    if "norm" in name:
         return 1.0 + 0.3 * values
     if any(part in name for part in ("embed", "wte", "wpe")):
         return 0.7 * values
@@ -67,19 +71,39 @@ def random_tensor(name, shape, generator):
 
 
 def random_tensors(config, seed=0):
-    """Random fp32 values for every parameter of the architecture, by HF name; a tied head is left out."""
+    """Random fp32 values for every parameter of the architecture, by the name it has in files; a tied head is left out."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     generator = torch.Generator().manual_seed(seed)
-    return {name: random_tensor(name, p.shape, generator) for name, p in model.named_parameters()}
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors.update(split_experts(config, name, random_tensor(name, parameter.shape, generator)))
+    return tensors
 
 
-def write_folder(folder, config, seed=0, rename=None, extra=None, dtype=torch.float32, shards=1, edit=None):
-    """Writes config.json and weights. `rename`: HF name to the name in the file (None drops it); `extra`: more tensors;
+def split_experts(config, name, value):
+    """transformers 5 holds all experts of a block in one parameter; files have a matrix for each."""
+    mixtral = config.model_type == "mixtral"
+    base = name.replace(".mlp.", ".block_sparse_moe.") if mixtral else name
+    if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+        return {base: value}
+    gate, up, down = ("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj")
+    base, kind = base.rsplit(".", 1)
+    parts = {}
+    for expert, matrix in enumerate(value):
+        if kind == "down_proj":
+            parts[f"{base}.{expert}.{down}.weight"] = matrix
+        else:
+            parts[f"{base}.{expert}.{gate}.weight"], parts[f"{base}.{expert}.{up}.weight"] = matrix.chunk(2)
+    return parts
+
+
+def write_folder(folder, config, seed=0, rename=None, extra=None, dtype=torch.float32, shards=1, edit=None, readable_config=None):
+    """Writes config.json and weights. `readable_config`: what transformers reads in its place; `rename`: HF name to the name in the file (None drops it); `extra`: more tensors;
     `edit(tensors)` changes values in place before they are written."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
-    tensors = random_tensors(AutoConfig.from_pretrained(folder), seed)
+    tensors = random_tensors(read_config(folder, readable_config), seed)
     if edit:
         edit(tensors)
     stored = {}
@@ -104,10 +128,17 @@ def write_folder(folder, config, seed=0, rename=None, extra=None, dtype=torch.fl
     return folder
 
 
-def load_reference(folder):
-    """The model transformers makes of the folder, fp32, eager. Nothing may be missing: then the fixture would be wrong."""
+def read_config(folder, readable_config=None):
+    if readable_config is None:
+        return AutoConfig.from_pretrained(folder)
+    return AutoConfig.for_model(**copy.deepcopy(readable_config))
+
+
+def load_reference(folder, attention="eager", readable_config=None):
+    """The model transformers makes of the folder, in fp32. Nothing may be missing: then the fixture would be wrong."""
     model, info = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        folder, config=read_config(folder, readable_config), dtype=torch.float32, attn_implementation=attention,
+        output_loading_info=True)
     assert not info["missing_keys"] and not info["mismatched_keys"], info
     return model.eval()
 
@@ -116,8 +147,8 @@ def decoder_parts(model):
     """(blocks, final norm or None) of the families tested here."""
     base = model.base_model
     base = getattr(base, "decoder", base)
-    blocks = base.h if hasattr(base, "h") else base.layers
-    for name in ("norm", "ln_f", "final_layer_norm"):
+    blocks = next(getattr(base, name) for name in ("h", "layers", "blocks") if hasattr(base, name))
+    for name in ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f"):
         if hasattr(base, name):
             return blocks, getattr(base, name)
     raise AssertionError("no final norm attribute")

@@ -53,26 +53,26 @@ Json supported_architectures() {
   return names;
 }
 
-// One number where all blocks agree, else one per block.
+// One value where all blocks agree, else one per block.
 template <typename Value>
-Json per_block(const DecoderConfig& config, Value BlockConfig::* member) {
+Json per_block(const DecoderConfig& config, const Value& value) {
   Json values = Json::array();
   bool same = true;
   for (const BlockConfig& block : config.per_block) {
-    values.push_back(block.*member);
-    same = same && block.*member == config.per_block.front().*member;
+    values.push_back(value(block));
+    same = same && values.back() == values.front();
   }
   return same ? values.front() : values;
 }
 
-Json positions_json(const DecoderConfig& config) {
-  if (config.position == PositionKind::kLearned) {
-    return {{"kind", "learned"}, {"offset", config.position_offset}};
-  }
-  const RotaryConfig& rotary = config.rotary;
-  Json json = {{"kind", "rotary"},
-               {"rotated", rotary.rotated()},
+Json number_or_null(double number, double absent) {
+  return number == absent ? Json(nullptr) : Json(number);
+}
+
+Json rotary_json(const RotaryConfig& rotary) {
+  Json json = {{"rotated", rotary.rotated()},
                {"base", rotary.base},
+               {"pairs", rotary.interleaved ? "interleaved" : "halves"},
                {"scaling", name(rotary.scaling)}};
   if (rotary.scaling != RopeScaling::kNone) {
     json["factor"] = rotary.factor;
@@ -81,10 +81,55 @@ Json positions_json(const DecoderConfig& config) {
     json["low_frequency_factor"] = rotary.low_frequency_factor;
     json["high_frequency_factor"] = rotary.high_frequency_factor;
   }
+  if (rotary.attention_factor != 1.0) {
+    json["attention_factor"] = rotary.attention_factor;
+  }
   if (rotary.original_positions > 0) {
     json["original_context"] = rotary.original_positions;
   }
   return json;
+}
+
+Json positions_json(const DecoderConfig& config) {
+  Json rotaries = Json::array();
+  for (const RotaryConfig& rotary : config.rotaries) {
+    rotaries.push_back(rotary_json(rotary));
+  }
+  const auto index = [](const BlockConfig& block) {
+    return block.rotary == kNoRotary ? Json(nullptr) : Json(block.rotary);
+  };
+  return {{"learned", config.learned_positions},
+          {"offset", config.position_offset},
+          {"alibi", !config.alibi.slopes.empty()},
+          {"rotary", std::move(rotaries)},
+          {"rotary_of_block", per_block(config, index)}};
+}
+
+Json experts_json(const DecoderConfig& config) {
+  const ExpertsConfig& experts = config.experts;
+  if (experts.count == 0) {
+    return nullptr;
+  }
+  return {{"count", experts.count},
+          {"active", experts.active},
+          {"size", experts.size},
+          {"shared_size", experts.shared_size},
+          {"normalized", experts.normalized},
+          {"blocks", std::ranges::count_if(config.per_block, &BlockConfig::experts)}};
+}
+
+Json attention_json(const DecoderConfig& config) {
+  return {
+      {"heads", config.heads},
+      {"kv_heads", config.kv_heads},
+      {"head_size", config.head_size},
+      {"qkv_bias", config.qkv_bias},
+      {"output_bias", config.attention_output_bias},
+      {"qk_norm", name(config.qk_norm)},
+      {"clip", number_or_null(config.qkv_clip, 0)},
+      {"cap", number_or_null(config.attention_cap, 0)},
+      {"scale", per_block(config, [](const BlockConfig& block) { return block.attention_scale; })},
+      {"window", per_block(config, [](const BlockConfig& block) { return block.window; })}};
 }
 
 Json decoder_json(const DecoderConfig& config) {
@@ -94,28 +139,30 @@ Json decoder_json(const DecoderConfig& config) {
       {"vocabulary", config.vocabulary},
       {"context", config.max_positions},
       {"embedding", config.embedding},
-      {"attention",
-       {{"heads", config.heads},
-        {"kv_heads", config.kv_heads},
-        {"head_size", config.head_size},
-        {"qkv_bias", config.qkv_bias},
-        {"output_bias", config.attention_output_bias},
-        {"scale", per_block(config, &BlockConfig::attention_scale)},
-        {"window", per_block(config, &BlockConfig::window)}}},
+      {"embedding_scale", config.embedding_scale},
+      {"embedding_norm", config.embedding_norm},
+      {"attention", attention_json(config)},
       {"mlp",
        {{"size", config.mlp},
         {"kind", config.mlp_kind == MlpKind::kGated ? "gated" : "plain"},
         {"activation", name(config.activation)},
         {"bias", config.mlp_bias}}},
+      {"experts", experts_json(config)},
       {"norm",
        {{"kind", name(config.norm)},
         {"eps", config.norm_eps},
         {"weights", config.norm_affine},
-        {"placement", config.norm_placement == NormPlacement::kPre ? "pre" : "post"},
+        {"bias", config.norm_bias && config.norm_affine},
+        {"unit_offset", config.norm_unit_offset},
+        {"placement", name(config.norm_placement)},
         {"final", config.final_norm}}},
-      {"residual", config.residual == ResidualKind::kSerial ? "serial" : "parallel"},
+      {"residual", name(config.residual)},
+      {"residual_scale", config.residual_scale},
       {"positions", positions_json(config)},
       {"tied_head", config.tied_head},
+      {"head_bias", config.head_bias},
+      {"logit_scale", config.logit_scale},
+      {"logit_cap", number_or_null(config.logit_cap, 0)},
   };
 }
 
@@ -183,25 +230,19 @@ Json memory_json(const WeightMap& weights, int64_t blocks) {
 }
 
 // Tensor -> the slots it fills: two for the one matrix of a tied model.
-using SlotsOf = std::map<const TensorView*, std::vector<std::pair<Slot, int64_t>>>;
+using SlotsOf = std::map<const TensorView*, std::vector<WeightKey>>;
 
-SlotsOf slots_of(const WeightMap& weights, int64_t blocks) {
+SlotsOf slots_of(const WeightMap& weights) {
   SlotsOf slots;
-  for (int index = 0; index < static_cast<int>(Slot::kCount); ++index) {
-    const auto slot = static_cast<Slot>(index);
-    for (int64_t block = 0; block < (is_block_slot(slot) ? blocks : 1); ++block) {
-      if (const MappedWeight* weight = weights.find(slot, block)) {
-        slots[weight->tensor].emplace_back(slot, block);
-      }
-    }
+  for (const auto& [key, weight] : weights.all()) {
+    slots[weight.tensor].push_back(key);
   }
   return slots;
 }
 
 Json tensors_json(const Checkpoint& checkpoint,
-                  const std::optional<WeightMap>& weights,
-                  int64_t blocks) {
-  const SlotsOf slots = weights ? slots_of(*weights, blocks) : SlotsOf{};
+                  const std::optional<WeightMap>& weights) {
+  const SlotsOf slots = weights ? slots_of(*weights) : SlotsOf{};
   Json tensors = Json::array();
   for (const std::string& tensor_name : checkpoint.names()) {
     const TensorView& tensor = checkpoint.at(tensor_name);
@@ -211,10 +252,12 @@ Json tensors_json(const Checkpoint& checkpoint,
                   {"bytes", tensor.bytes},
                   {"file", tensor.file->path().filename().string()},
                   {"block", nullptr},
+                  {"expert", nullptr},
                   {"slots", Json::array()}};
     if (const auto found = slots.find(&tensor); found != slots.end()) {
-      for (const auto& [slot, block] : found->second) {
+      for (const auto& [block, slot, index] : found->second) {
         entry["block"] = is_block_slot(slot) ? Json(block) : Json(nullptr);
+        entry["expert"] = is_expert_slot(slot) ? Json(index) : Json(nullptr);
         entry["slots"].push_back(name(slot));
       }
     }
@@ -276,7 +319,7 @@ ModelInfo read_model_info(const fs::path& folder, bool tensors) {
       {"config", config_json},
       {"software", {{"linscan", version()}, {"commit", commit()}}}};
   if (tensors) {
-    info["tensors"] = tensors_json(checkpoint, weights, blocks);
+    info["tensors"] = tensors_json(checkpoint, weights);
   }
   return {std::move(info), std::move(problem)};
 }

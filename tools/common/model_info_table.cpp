@@ -65,6 +65,16 @@ std::string attention_text(const Json& attention) {
           : qkv         ? ", query/key/value biases"
           : output      ? ", output bias"
                         : ", no biases";
+  if (attention["qk_norm"] != "none") {
+    text += attention["qk_norm"] == "whole" ? ", norms over all queries and keys"
+                                            : ", norms on queries and keys by head";
+  }
+  if (!attention["clip"].is_null()) {
+    text += fmt::format(", clipped to {:g}", attention["clip"].get<double>());
+  }
+  if (!attention["cap"].is_null()) {
+    text += fmt::format(", scores capped at {:g}", attention["cap"].get<double>());
+  }
   if (attention["scale"].is_array()) {
     text += fmt::format(", scale from {:.6g} in the first block to {:.6g} in the last",
                         attention["scale"].front().get<double>(),
@@ -88,39 +98,119 @@ std::string window_text(const Json& window) {
   return fmt::format("by block: {}", fmt::join(sizes, " "));
 }
 
-std::string norm_text(const Json& norm) {
-  return fmt::format(
-      "{}{}, eps {:g}, {}, {}",
-      norm["kind"].get<std::string>(),
-      norm["weights"].get<bool>() ? "" : " without weights",
-      norm["eps"].get<double>(),
-      norm["placement"] == "pre" ? "before each sublayer" : "on the stream after each sublayer",
-      norm["final"].get<bool>() ? "one before the head" : "none before the head");
+std::string placement_text(const Json& placement) {
+  if (placement == "pre") {
+    return "before each sublayer";
+  }
+  if (placement == "post") {
+    return "on the stream after each sublayer";
+  }
+  return placement == "sandwich" ? "before and after each sublayer"
+                                 : "on the output of each sublayer";
 }
 
-std::string positions_text(const Json& positions, int64_t head_size) {
-  if (positions["kind"] == "learned") {
-    const int64_t offset = positions["offset"].get<int64_t>();
-    return offset == 0 ? "learned"
-                       : fmt::format("learned, the first one in row {} of the table", offset);
-  }
-  const int64_t rotated = positions["rotated"].get<int64_t>();
+std::string norm_text(const Json& norm) {
+  return fmt::format("{}{}{}, eps {:g}, {}, {}",
+                     norm["kind"].get<std::string>(),
+                     norm["weights"].get<bool>() ? "" : " without weights",
+                     norm["unit_offset"].get<bool>() ? " with weights 1 + w" : "",
+                     norm["eps"].get<double>(),
+                     placement_text(norm["placement"]),
+                     norm["final"].get<bool>() ? "one before the head" : "none before the head");
+}
+
+std::string rotary_text(const Json& rotary, int64_t head_size) {
+  const int64_t rotated = rotary["rotated"].get<int64_t>();
   std::string text = rotated == head_size
                          ? "rotary on whole heads"
                          : fmt::format("rotary on {} of {} features of a head", rotated, head_size);
-  text += fmt::format(", base {:g}", positions["base"].get<double>());
-  const std::string scaling = positions["scaling"].get<std::string>();
+  text += rotary["pairs"] == "interleaved" ? ", neighbours paired" : "";
+  text += fmt::format(", base {:g}", rotary["base"].get<double>());
+  const std::string scaling = rotary["scaling"].get<std::string>();
   if (scaling == "none") {
     return text;
   }
-  text += fmt::format(", {} scaling by {:g}", scaling, positions["factor"].get<double>());
-  if (positions.contains("original_context")) {
-    text += fmt::format(" of {} positions", with_commas(positions["original_context"]));
+  text += fmt::format(", {} scaling by {:g}", scaling, rotary["factor"].get<double>());
+  if (rotary.contains("original_context")) {
+    text += fmt::format(" of {} positions", with_commas(rotary["original_context"]));
   }
-  if (positions.contains("low_frequency_factor")) {
+  if (rotary.contains("low_frequency_factor")) {
     text += fmt::format(" (low {:g}, high {:g})",
-                        positions["low_frequency_factor"].get<double>(),
-                        positions["high_frequency_factor"].get<double>());
+                        rotary["low_frequency_factor"].get<double>(),
+                        rotary["high_frequency_factor"].get<double>());
+  }
+  return text;
+}
+
+// Which settings the blocks use, where they differ: "by block: 0 0 none".
+std::string rotary_blocks_text(const Json& of_block) {
+  if (!of_block.is_array()) {
+    return "";
+  }
+  std::vector<std::string> names;
+  for (const Json& index : of_block) {
+    names.push_back(index.is_null() ? "none" : std::to_string(index.get<int64_t>()));
+  }
+  return fmt::format("by block: {}", fmt::join(names, " "));
+}
+
+void add_positions(std::string& out, const Json& positions, int64_t head_size) {
+  const int64_t offset = positions["offset"].get<int64_t>();
+  if (positions["learned"].get<bool>()) {
+    add_row(out,
+            "positions",
+            offset == 0 ? "learned"
+                        : fmt::format("learned, the first one in row {} of the table", offset));
+  }
+  if (positions["alibi"].get<bool>()) {
+    add_row(out, "positions", "ALiBi");
+  }
+  const Json& rotaries = positions["rotary"];
+  for (size_t i = 0; i < rotaries.size(); ++i) {
+    const std::string number = rotaries.size() > 1 ? fmt::format("{}: ", i) : "";
+    add_row(out, "positions", number + rotary_text(rotaries[i], head_size));
+  }
+  if (const std::string blocks = rotary_blocks_text(positions["rotary_of_block"]);
+      !blocks.empty()) {
+    add_row(out, "", blocks);
+  }
+}
+
+std::string residual_text(const Json& decoder) {
+  const Json& kind = decoder["residual"];
+  std::string text = kind == "serial"     ? "serial: attention, then the MLP on its result"
+                     : kind == "parallel" ? "parallel: attention and MLP both read the block's input"
+                                          : "parallel: attention and MLP both read the block's "
+                                            "input through one norm";
+  if (decoder["residual_scale"] != 1.0) {
+    text += fmt::format("; what they add is scaled by {:g}", decoder["residual_scale"].get<double>());
+  }
+  return text;
+}
+
+std::string head_text(const Json& decoder) {
+  std::string text =
+      decoder["tied_head"].get<bool>() ? "tied to the embedding" : "a matrix of its own";
+  text += decoder["head_bias"].get<bool>() ? ", with bias" : "";
+  if (decoder["logit_scale"] != 1.0) {
+    text += fmt::format(", logits scaled by {:g}", decoder["logit_scale"].get<double>());
+  }
+  if (!decoder["logit_cap"].is_null()) {
+    text += fmt::format(", logits capped at {:g}", decoder["logit_cap"].get<double>());
+  }
+  return text;
+}
+
+std::string experts_text(const Json& experts, int64_t blocks) {
+  std::string text = fmt::format("{} of {}, size {}",
+                                 with_commas(experts["active"]),
+                                 with_commas(experts["count"]),
+                                 with_commas(experts["size"]));
+  if (experts["shared_size"] != 0) {
+    text += fmt::format(", a shared one of size {}", with_commas(experts["shared_size"]));
+  }
+  if (experts["blocks"] != blocks) {
+    text += fmt::format(", in {} of {} blocks", with_commas(experts["blocks"]), with_commas(blocks));
   }
   return text;
 }
@@ -139,23 +229,23 @@ void add_decoder(std::string& out, const Json& decoder) {
                       with_commas(mlp["size"]),
                       mlp["activation"].get<std::string>(),
                       mlp["bias"].get<bool>() ? "biases" : "no biases"));
+  if (!decoder["experts"].is_null()) {
+    add_row(out, "experts", experts_text(decoder["experts"], decoder["blocks"].get<int64_t>()));
+  }
   add_row(out, "norm", norm_text(decoder["norm"]));
-  add_row(out,
-          "residual",
-          decoder["residual"] == "serial"
-              ? "serial: attention, then the MLP on its result"
-              : "parallel: attention and MLP both read the block's input");
-  add_row(out,
-          "positions",
-          positions_text(decoder["positions"], attention["head_size"].get<int64_t>()));
-  add_row(out,
-          "head",
-          decoder["tied_head"].get<bool>() ? "tied to the embedding" : "a matrix of its own");
+  add_row(out, "residual", residual_text(decoder));
+  add_positions(out, decoder["positions"], attention["head_size"].get<int64_t>());
+  add_row(out, "head", head_text(decoder));
   std::string vocabulary = with_commas(decoder["vocabulary"]);
   if (decoder["embedding"] != decoder["hidden"]) {
     vocabulary +=
         fmt::format(", embedded in {} features and projected", with_commas(decoder["embedding"]));
   }
+  if (decoder["embedding_scale"] != 1.0) {
+    vocabulary +=
+        fmt::format(", embedding scaled by {:g}", decoder["embedding_scale"].get<double>());
+  }
+  vocabulary += decoder["embedding_norm"].get<bool>() ? ", a norm on the embedding" : "";
   add_row(out, "vocabulary", vocabulary);
   add_row(out, "context", plural(decoder["context"].get<int64_t>(), "token"));
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "linscan/model/config.h"
@@ -36,7 +37,7 @@ class BatchLayout {
   int64_t rows_ = 0;
 };
 
-// Rotary tables and attention masks of one model on one device, made once per window length.
+// Rotary tables, ALiBi and attention masks of one model on one device, made once per window length.
 class PositionCache {
  public:
   PositionCache(const DecoderConfig& config, at::ScalarType compute_dtype, at::Device device);
@@ -44,17 +45,23 @@ class PositionCache {
   struct Rotary {
     at::Tensor cos;  // (T, R/2) compute dtype, R rotated features
     at::Tensor sin;
+    bool interleaved = false;
   };
-  // Tables for a window of `length` tokens (HF modeling_rope_utils.py).
-  const Rotary& rotary(int64_t length);
+  // Tables of DecoderConfig::rotaries[index] for a window of `length` tokens (HF
+  // modeling_rope_utils.py).
+  const Rotary& rotary(int32_t index, int64_t length);
+
+  // What is added to the scores of every key, (H, 1, T) fp32; undefined without ALiBi.
+  const at::Tensor& alibi(int64_t length);
 
   // Which keys the queries of one chunk see. What a query sees depends on how far back a key is and
   // not on where the chunk lies, so one table serves all chunks of a window of tokens.
   struct Mask {
     int64_t queries = 0;  // Q: per chunk; the last chunk may have fewer
     int64_t window = 0;   // keys a query sees, itself included; 0: all before it
-    at::Tensor additive;  // (Q, most keys of a chunk) compute dtype, 0 or -inf, the chunk's own
-                          // tokens last; undefined: one chunk, plain causal attention
+    at::Tensor additive;  // (Q, most keys of a chunk), 0 or -inf, the chunk's own tokens last;
+                          // compute dtype, or fp32 where scores are capped or have ALiBi;
+                          // undefined: one chunk, plain causal attention
 
     // (end - begin, end - first_key): for queries [begin, end) and keys [first_key, end).
     at::Tensor of_chunk(int64_t begin, int64_t end, int64_t first_key) const;
@@ -65,13 +72,15 @@ class PositionCache {
   const DecoderConfig& config_;
   at::ScalarType dtype_;
   at::Device device_;
-  std::map<int64_t, Rotary> rotary_;
+  std::map<std::pair<int32_t, int64_t>, Rotary> rotary_;         // by index and length
+  std::map<int64_t, at::Tensor> alibi_;
   std::map<std::pair<int64_t, int64_t>, Mask> masks_;  // by length and window
 };
 
 // What a block did to its batch; all (N, C) fp32.
 struct BlockOutput {
-  at::Tensor attention;   // attn_out: added to the stream by the attention sublayer
+  at::Tensor attention;   // attn_out: added to the stream by the attention sublayer, after its norm
+                          // and scale
   at::Tensor mlp;         // mlp_out: added to the stream by the MLP sublayer
   at::Tensor resid_post;  // the stream after the block
 };
@@ -97,9 +106,12 @@ at::Tensor forward_embedding(const DecoderConfig& config,
 at::Tensor forward_final_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x);
 
 // The final-norm state (N, C) fp32 -> logits (N, V) fp32.
-at::Tensor forward_head(const HeadWeights& weights, const at::Tensor& normed);
+at::Tensor forward_head(const DecoderConfig& config,
+                        const HeadWeights& weights,
+                        const at::Tensor& normed);
 
-// Norm of the config's kind over the last dimension; x (N, C) fp32.
+// Norm of the config's kind over the last dimension of x (..., W) fp32; weights (W), or (H, W) for
+// x (..., H, W).
 at::Tensor apply_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x);
 
 }  // namespace linscan

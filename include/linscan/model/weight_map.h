@@ -2,9 +2,10 @@
 // every problem found at once.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "linscan/io/checkpoint.h"
@@ -18,6 +19,18 @@ struct MappedWeight {
   Transform transform = Transform::kNone;
 };
 
+// Which weight: `index` is the expert of an expert's slot or, where heads are stored apart, the
+// head; otherwise 0.
+struct WeightKey {
+  int64_t block = 0;  // kOutsideBlocks for slots of the model
+  Slot slot = Slot::kCount;
+  int64_t index = 0;
+
+  auto operator<=>(const WeightKey&) const = default;
+};
+
+inline constexpr int64_t kOutsideBlocks = -1;
+
 class WeightMap {
  public:
   // Checks that the checkpoint holds exactly what the family's table asks for, in the shapes of the
@@ -28,7 +41,9 @@ class WeightMap {
                            const Family& family);
 
   // nullptr where the decoder has no such weight. `block` is ignored for slots of the model.
-  const MappedWeight* find(Slot slot, int64_t block = 0) const;
+  const MappedWeight* find(Slot slot, int64_t block = 0, int64_t index = 0) const;
+  // All weights, by block, then slot, then index.
+  const std::map<WeightKey, MappedWeight>& all() const { return weights_; }
 
   // Distinct tensors of one block, and those outside the blocks.
   std::vector<const TensorView*> block_tensors(int64_t block) const;
@@ -40,7 +55,7 @@ class WeightMap {
   int64_t largest_block_bytes() const;
 
  private:
-  std::map<std::pair<int64_t, Slot>, MappedWeight> weights_;  // key: block (-1 for the model), slot
+  std::map<WeightKey, MappedWeight> weights_;
   int64_t blocks_ = 0;
   int64_t parameters_ = 0;
 };

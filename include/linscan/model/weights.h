@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "linscan/base/linear.h"
 #include "linscan/io/safetensors.h"
@@ -21,30 +22,57 @@ struct Norm {
   at::Tensor bias;
 };
 
-// Matrices in the compute dtype, packed.
-struct BlockWeights {
-  Norm attention_norm;
-  Linear qkv;  // (HD + 2KD, C), rows in the order query, key, value
-  Linear output;
-  Norm mlp_norm;
-  Linear gate;  // undefined in a plain MLP
+// gate  (F, C), undefined in a plain MLP; up (F, C); down (C, F).
+struct MlpWeights {
+  Linear gate;
   Linear up;
   Linear down;
+};
+
+struct ExpertsWeights {
+  at::Tensor router;                // (X, C) fp32
+  std::vector<MlpWeights> experts;  // X, with M for F
+  MlpWeights shared;                // with S for F; undefined without a shared expert
+  at::Tensor shared_router;         // (1, C) fp32
+};
+
+// Matrices in the compute dtype, packed. Norms that the config does not have are undefined.
+struct BlockWeights {
+  Norm attention_norm;
+  Linear qkv;       // (HD + 2KD, C), rows in the order query, key, value
+  Norm query_norm;  // (D), (H, D) or (HD), by the config's qk_norm
+  Norm key_norm;    // (D), (K, D) or (KD)
+  Linear output;
+  Norm attention_output_norm;
+  Norm mlp_norm;
+  MlpWeights mlp;          // undefined where the block has experts
+  ExpertsWeights experts;  // undefined where it has none
+  Norm mlp_output_norm;
 };
 
 struct EmbeddingWeights {
   at::Tensor tokens;      // (V, E), as stored: rows are gathered, then cast
   at::Tensor positions;   // (P, C), as stored; undefined without learned positions
   at::Tensor projection;  // (C, E) fp32; undefined where E = C
+  Norm norm;              // undefined without a norm on the embedding
 };
 
 struct HeadWeights {
   Linear projection;  // (E, C); undefined where E = C
-  Linear head;        // (V, E)
+  Linear head;        // (V, E), with its bias (V)
 };
 
 // A tensor of the checkpoint as a view of the mapped file: no copy, alive as long as the view.
 at::Tensor tensor_from_view(const TensorView& view);
+
+// A stored tensor as the one of its slot, and back: encode(decode(t)) is t, bit for bit. Views where
+// the layout allows it.
+at::Tensor decode_weight(const at::Tensor& stored,
+                         Transform transform,
+                         const DecoderConfig& config);
+at::Tensor encode_weight(const at::Tensor& weight,
+                         Transform transform,
+                         const DecoderConfig& config);
 
 class WeightLoader {
  public:
@@ -77,12 +105,17 @@ class WeightLoader {
   at::Device device() const { return device_; }
 
  private:
-  at::Tensor load(Slot slot, int64_t block, at::ScalarType dtype) const;  // undefined when absent
-  Linear load_linear(Slot weight, Slot bias, int64_t block) const;
+  // All of these are undefined when absent.
+  at::Tensor load(Slot slot, int64_t block, at::ScalarType dtype, int64_t index = 0) const;
+  Linear load_linear(Slot weight, Slot bias, int64_t block, int64_t index = 0) const;
+  Linear load_packed(Slot weight, Slot bias, int64_t block, int64_t index = 0) const;
   Norm load_norm(Slot weight, Slot bias, int64_t block) const;
+  at::Tensor load_qk_norm(Slot slot, int64_t block) const;
   Linear load_qkv(int64_t block) const;
+  MlpWeights load_mlp(int64_t block) const;
+  ExpertsWeights load_experts(int64_t block) const;
   // Packs the layer and gives back the mapped pages of the weights it was copied from.
-  Linear finish(Linear linear, std::initializer_list<Slot> weights, int64_t block) const;
+  Linear finish(Linear linear, std::initializer_list<WeightKey> weights) const;
 
   const WeightMap& map_;
   const DecoderConfig& config_;

@@ -11,6 +11,14 @@ namespace {
 constexpr std::string_view kModelTypes[] = {"gpt2"};
 constexpr std::string_view kArchitectures[] = {"GPT2LMHeadModel"};
 constexpr std::string_view kPrefixes[] = {"transformer.", ""};
+constexpr Quirk kQuirks[] = {
+    {"gpt2", "learned positions, matrices stored transposed"},
+    {"gpt2-without-prefix", "names without the base-model prefix, as on the hub"},
+    {"gpt2-legacy-buffers", "mask buffers of old files"},
+    {"gpt2-inverse-layer-scale", "scale_attn_by_inverse_layer_idx"},
+    {"gpt2-unscaled", "scores without scale"},
+    {"gpt2-n-inner", "MLP size n_inner"},
+};
 
 DecoderConfig read_config(const ConfigReader& config) {
   config.refuse_unless(
@@ -30,12 +38,11 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.qkv_bias = true;
   decoder.attention_output_bias = true;
   decoder.mlp_bias = true;
-  decoder.position = PositionKind::kLearned;
+  decoder.learned_positions = true;
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "activation_function", "gelu_new");
   decoder.tied_head = config.flag_or("tie_word_embeddings", true);
-  decoder.per_block =
-      uniform_blocks(config.size({"n_layer", "num_hidden_layers"}), decoder.head_size);
+  make_blocks(config, decoder, {"n_layer", "num_hidden_layers"});
   const bool scale = config.flag_or("scale_attn_weights", true);
   const bool by_depth = config.flag_or("scale_attn_by_inverse_layer_idx", false);
   for (size_t block = 0; block < decoder.per_block.size(); ++block) {
@@ -94,6 +101,6 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
 }  // namespace
 
 const Family kGpt2Family = {
-    "gpt2", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
+    "gpt2", "GPT-2", kModelTypes, kArchitectures, kPrefixes, kQuirks, read_config, weight_rows};
 
 }  // namespace linscan

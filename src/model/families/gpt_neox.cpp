@@ -9,6 +9,13 @@ namespace {
 constexpr std::string_view kModelTypes[] = {"gpt_neox"};
 constexpr std::string_view kArchitectures[] = {"GPTNeoXForCausalLM"};
 constexpr std::string_view kPrefixes[] = {"gpt_neox.", ""};
+constexpr Quirk kQuirks[] = {
+    {"neox", "parallel behind two norms, partial rotary, query/key/value fused by head"},
+    {"neox-serial", "serial sublayers"},
+    {"neox-no-attention-bias", "without attention biases"},
+    {"neox-legacy-buffers", "mask buffers of old files"},
+    {"neox-new-spelling", "rope_parameters with a share"},
+};
 
 DecoderConfig read_config(const ConfigReader& config) {
   DecoderConfig decoder;
@@ -28,14 +35,15 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.qkv_bias = config.flag_or("attention_bias", true);
   decoder.attention_output_bias = decoder.qkv_bias;
   decoder.mlp_bias = true;
-  decoder.position = PositionKind::kRotary;
   // `rope_theta` at the top level is ignored by HF for this family.
-  decoder.rotary = read_rotary(
-      config, "rotary_emb_base", "rotary_pct", 0.25, decoder.head_size, decoder.max_positions);
+  decoder.rotaries = {read_rotary(
+      config,
+      decoder,
+      {.base_key = "rotary_emb_base", .share_key = "rotary_pct", .share = 0.25})};
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "hidden_act", "gelu");
   decoder.tied_head = config.flag_or("tie_word_embeddings", false);
-  decoder.per_block = uniform_blocks(config.size({"num_hidden_layers"}), decoder.head_size);
+  make_blocks(config, decoder, {"num_hidden_layers"});
   return decoder;
 }
 
@@ -55,8 +63,8 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
              Slot::kQkvBias,
              "3HD",
              config.qkv_bias,
-             Transform::kQkvPerHead,
-             Transform::kQkvPerHead);
+             Transform::kQkvPerGroup,
+             Transform::kQkvPerGroup);
   add_linear(rows,
              block + "attention.dense",
              Slot::kOutputWeight,
@@ -81,7 +89,13 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
 
 }  // namespace
 
-const Family kGptNeoxFamily = {
-    "gpt_neox", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
+const Family kGptNeoxFamily = {"gpt_neox",
+                               "GPT-NeoX, Pythia",
+                               kModelTypes,
+                               kArchitectures,
+                               kPrefixes,
+                               kQuirks,
+                               read_config,
+                               weight_rows};
 
 }  // namespace linscan

@@ -9,6 +9,14 @@ namespace {
 constexpr std::string_view kModelTypes[] = {"opt"};
 constexpr std::string_view kArchitectures[] = {"OPTForCausalLM"};
 constexpr std::string_view kPrefixes[] = {"model.decoder.", "decoder.", ""};
+constexpr Quirk kQuirks[] = {
+    {"opt", "learned positions from row 2 on"},
+    {"opt-post-norm-projected", "350m: norms on the stream after each sublayer, projected embedding"},
+    {"opt-no-bias", "without biases"},
+    {"opt-plain-norm", "norms without weights"},
+    {"opt-remove-final-norm", "without a final norm"},
+    {"opt-decoder-prefix", "names with the prefix decoder."},
+};
 constexpr int64_t kPositionOffset = 2;  // OPTLearnedPositionalEmbedding.offset
 
 DecoderConfig read_config(const ConfigReader& config) {
@@ -30,12 +38,12 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.qkv_bias = config.flag_or("enable_bias", true);
   decoder.attention_output_bias = decoder.qkv_bias;
   decoder.mlp_bias = decoder.qkv_bias;
-  decoder.position = PositionKind::kLearned;
+  decoder.learned_positions = true;
   decoder.position_offset = kPositionOffset;
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "activation_function", "relu");
   decoder.tied_head = config.flag_or("tie_word_embeddings", true);
-  decoder.per_block = uniform_blocks(config.size({"num_hidden_layers"}), decoder.head_size);
+  make_blocks(config, decoder, {"num_hidden_layers"});
   return decoder;
 }
 
@@ -79,6 +87,7 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
 
 }  // namespace
 
-const Family kOptFamily = {"opt", kModelTypes, kArchitectures, kPrefixes, read_config, weight_rows};
+const Family kOptFamily = {
+    "opt", "OPT", kModelTypes, kArchitectures, kPrefixes, kQuirks, read_config, weight_rows};
 
 }  // namespace linscan

@@ -1,5 +1,6 @@
 #include "model/families/shared.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,8 @@ namespace linscan {
 namespace {
 
 constexpr int64_t kMaxBlocks = 10000;
+constexpr int64_t kMaxExperts = 4096;
+constexpr int64_t kMaxExpertsOfModel = 200000;
 
 struct ActivationName {
   std::string_view name;
@@ -29,41 +32,10 @@ constexpr ActivationName kActivations[] = {
     {"swish", Activation::kSilu},
 };
 
-// The scaling part of either spelling; `rope` is the rope_parameters or rope_scaling object.
-// A key `original_max_position_embeddings` beside it wins over the one inside, as in transformers.
-void read_scaling(const ConfigReader& config,
-                  const ConfigReader& rope,
-                  int64_t max_positions,
-                  RotaryConfig& rotary) {
-  const std::string type = rope.text_or("rope_type", rope.text_or("type", "default"));
-  if (type == "default") {
-    return;
-  }
-  if (type == "linear") {
-    rotary.scaling = RopeScaling::kLinear;
-  } else if (type == "dynamic") {
-    rotary.scaling = RopeScaling::kDynamic;
-    rotary.original_positions = max_positions;
-  } else if (type == "llama3") {
-    rotary.scaling = RopeScaling::kLlama3;
-    rotary.low_frequency_factor =
-        rope.positive_or("low_freq_factor", rope.number("low_freq_factor"));
-    rotary.high_frequency_factor =
-        rope.positive_or("high_freq_factor", rope.number("high_freq_factor"));
-    constexpr std::string_view kOriginal = "original_max_position_embeddings";
-    rotary.original_positions =
-        config.size_or({kOriginal}, rope.size_or({kOriginal}, max_positions));
-    LINSCAN_CHECK(rotary.high_frequency_factor > rotary.low_frequency_factor,
-                  kInput,
-                  "{}: expected more than low_freq_factor ({})",
-                  rope.path("high_freq_factor"),
-                  rotary.low_frequency_factor);
-  } else {
-    fail_unsupported("{} = \"{}\": supported are default, linear, dynamic and llama3",
-                     rope.path("rope_type"),
-                     type);
-  }
-  rotary.factor = rope.positive_or("factor", rope.number("factor"));
+int64_t read_kv_heads(const ConfigReader& config, int64_t heads, int64_t where_absent) {
+  const bool absent = !config.json().contains("num_key_value_heads");
+  return config.size_or({"num_key_value_heads"},
+                        absent && where_absent > 0 ? where_absent : heads);
 }
 
 }  // namespace
@@ -83,71 +55,66 @@ Activation read_activation(const ConfigReader& config,
   fail_unsupported("{} = \"{}\": supported are {}", config.path(key), text, known);
 }
 
-RotaryConfig read_rotary(const ConfigReader& config,
-                         std::string_view base_key,
-                         std::string_view share_key,
-                         double default_share,
-                         int64_t head_size,
-                         int64_t max_positions) {
-  RotaryConfig rotary;
-  rotary.base = config.positive_or(base_key, 10000.0);
-  double share = config.positive_or(share_key, default_share);
-  // transformers takes rope_scaling where both are there, and an empty object for an absent one.
-  for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {
-    if (!config.has(key)) {
-      continue;
-    }
-    const ConfigReader rope = config.object(key);
-    if (rope.json().empty()) {
-      continue;
-    }
-    for (const auto& [name, value] : rope.json().items()) {
-      if (value.is_object()) {
-        fail_unsupported(
-            "{}: rotary settings for one type of block; this family has one setting for all",
-            rope.path(name));
-      }
-    }
-    rotary.base = rope.positive_or("rope_theta", rotary.base);
-    share = rope.positive_or("partial_rotary_factor", share);
-    read_scaling(config, rope, max_positions, rotary);
-    break;
-  }
-  rotary.dimensions = static_cast<int64_t>(static_cast<double>(head_size) * share);
-  if (rotary.dimensions < 1 || rotary.rotated() > head_size) {
-    fail_input("{}: a share of {} of a head of {} rotates {} features; expected 1 to {}",
-               config.path(share_key),
-               share,
-               head_size,
-               rotary.rotated(),
-               head_size);
-  }
-  LINSCAN_CHECK(rotary.scaling != RopeScaling::kDynamic || rotary.dimensions > 2,
-                kInput,
-                "{}: dynamic scaling needs more than 2 rotated features",
-                config.path("rope_scaling"));
-  return rotary;
-}
-
-std::vector<BlockConfig> uniform_blocks(int64_t blocks, int64_t head_size, int64_t window) {
+void make_blocks(const ConfigReader& config,
+                 DecoderConfig& decoder,
+                 std::initializer_list<std::string_view> keys,
+                 int64_t window) {
+  const int64_t blocks = config.size(keys);
   LINSCAN_CHECK(blocks <= kMaxBlocks,
                 kInput,
-                "config.json: {} blocks; at most {} are accepted",
+                "{}: {} blocks; at most {} are accepted",
+                config.path(*keys.begin()),
                 blocks,
                 kMaxBlocks);
-  const BlockConfig block{.window = window,
-                          .attention_scale = 1.0 / std::sqrt(static_cast<double>(head_size))};
-  return std::vector<BlockConfig>(static_cast<size_t>(blocks), block);
+  const BlockConfig block{
+      .window = window,
+      .attention_scale = 1.0 / std::sqrt(static_cast<double>(decoder.head_size)),
+      .rotary = decoder.rotaries.empty() ? kNoRotary : 0};
+  decoder.per_block.assign(static_cast<size_t>(blocks), block);
 }
 
-void check_heads(const DecoderConfig& config, const ConfigReader& reader) {
+int64_t read_window(const ConfigReader& config, std::string_view key, int64_t otherwise) {
+  return config.json().contains(key) ? config.size_or({key}, 0) : otherwise;
+}
+
+void set_windows(const ConfigReader& config,
+                 DecoderConfig& decoder,
+                 int64_t window,
+                 bool (*sliding)(int64_t block, int64_t parameter),
+                 int64_t parameter) {
+  const std::vector<std::string> types = config.texts("layer_types");
+  LINSCAN_CHECK(types.empty() || types.size() == decoder.per_block.size(),
+                kInput,
+                "{}: {} entries for {} blocks",
+                config.path("layer_types"),
+                types.size(),
+                decoder.per_block.size());
+  for (size_t block = 0; block < decoder.per_block.size(); ++block) {
+    bool slides = sliding(static_cast<int64_t>(block), parameter);
+    if (!types.empty()) {
+      slides = types[block] == "sliding_attention";
+      if (!slides && types[block] != "full_attention") {
+        fail_unsupported("{}: \"{}\"; supported are full_attention and sliding_attention",
+                         config.path("layer_types"),
+                         types[block]);
+      }
+    }
+    decoder.per_block[block].window = slides ? window : 0;
+  }
+}
+
+bool all_but_every(int64_t block, int64_t pattern) {
+  return (block + 1) % pattern != 0;
+}
+
+void check_heads(const DecoderConfig& config, const ConfigReader& reader, bool head_size_given) {
   LINSCAN_CHECK(config.heads % config.kv_heads == 0,
                 kInput,
                 "{}: {} heads cannot share {} key/value heads evenly",
                 reader.path("num_key_value_heads"),
                 config.heads,
                 config.kv_heads);
-  LINSCAN_CHECK(reader.has("head_dim") || config.hidden % config.heads == 0,
+  LINSCAN_CHECK(head_size_given || config.hidden % config.heads == 0,
                 kInput,
                 "{}: {} heads do not divide a hidden size of {}",
                 reader.path("num_attention_heads"),
@@ -155,37 +122,82 @@ void check_heads(const DecoderConfig& config, const ConfigReader& reader) {
                 config.hidden);
 }
 
-void add_norm(std::vector<WeightRow>& rows,
-              const DecoderConfig& config,
-              const std::string& prefix,
-              Slot weight,
-              Slot bias) {
-  if (!config.norm_affine) {
-    return;
+DecoderConfig read_llama_like(const ConfigReader& config, const LlamaDefaults& defaults) {
+  DecoderConfig decoder;
+  decoder.hidden = config.size({"hidden_size"});
+  decoder.vocabulary = config.size({"vocab_size"});
+  decoder.embedding = decoder.hidden;
+  decoder.mlp = config.size({"intermediate_size"});
+  decoder.max_positions = config.size_or({"max_position_embeddings"}, defaults.max_positions);
+  decoder.norm = defaults.norm;
+  decoder.norm_bias = defaults.norm == NormKind::kLayerNorm;
+  decoder.norm_eps = config.positive_or(defaults.eps_key, defaults.eps);
+  decoder.heads = config.size({"num_attention_heads"});
+  decoder.kv_heads = read_kv_heads(config, decoder.heads, defaults.kv_heads);
+  decoder.head_size = config.size_or(
+      {"head_dim"}, defaults.head_size > 0 ? defaults.head_size : decoder.hidden / decoder.heads);
+  check_heads(decoder, config, config.has("head_dim") || defaults.head_size > 0);
+  if (!defaults.rotary_by_family) {
+    decoder.rotaries = {read_rotary(config, decoder, defaults.rotary)};
   }
-  rows.push_back({prefix + ".weight", weight, "C"});
-  if (config.norm == NormKind::kLayerNorm) {
-    rows.push_back({prefix + ".bias", bias, "C"});
-  }
+  decoder.mlp_kind = defaults.mlp;
+  decoder.activation = read_activation(config, defaults.activation_key, defaults.activation);
+  decoder.tied_head = config.flag_or("tie_word_embeddings", defaults.tied_head);
+  make_blocks(config, decoder, {"num_hidden_layers"});
+  return decoder;
 }
 
-void add_linear(std::vector<WeightRow>& rows,
-                const std::string& prefix,
-                Slot weight,
-                const std::string& weight_shape,
-                Slot bias,
-                const std::string& bias_shape,
-                bool has_bias,
-                Transform weight_transform,
-                Transform bias_transform) {
-  rows.push_back({prefix + ".weight", weight, weight_shape, weight_transform});
-  if (has_bias) {
-    rows.push_back({prefix + ".bias", bias, bias_shape, bias_transform});
-  }
+void read_attention_bias(const ConfigReader& config, DecoderConfig& decoder) {
+  decoder.qkv_bias = config.flag_or("attention_bias", false);
+  decoder.attention_output_bias = decoder.qkv_bias;
 }
 
-void add_ignored(std::vector<WeightRow>& rows, const std::string& pattern) {
-  rows.push_back({pattern, Slot::kCount, "", Transform::kNone, Presence::kIgnored});
+std::vector<float> alibi_slopes(int64_t heads) {
+  int64_t power = 1;
+  while (2 * power <= heads) {
+    power *= 2;
+  }
+  const auto slope = [](double step, int64_t count) {
+    return static_cast<float>(std::exp2(-8.0 / static_cast<double>(count) * step));
+  };
+  std::vector<float> slopes;
+  for (int64_t head = 0; head < power; ++head) {
+    slopes.push_back(slope(static_cast<double>(head + 1), power));
+  }
+  // The heads past the power of two take every other slope of twice as many.
+  for (int64_t head = power; head < heads; ++head) {
+    slopes.push_back(slope(static_cast<double>(2 * (head - power) + 1), 2 * power));
+  }
+  return slopes;
+}
+
+void mark_expert_blocks(const ConfigReader& config,
+                        DecoderConfig& decoder,
+                        int64_t step,
+                        std::string_view dense_key) {
+  const ExpertsConfig& experts = decoder.experts;
+  LINSCAN_CHECK(experts.count <= kMaxExperts &&
+                    experts.count * decoder.blocks() <= kMaxExpertsOfModel,
+                kInput,
+                "{}: {} experts in each of {} blocks; at most {} in a block and {} in all are "
+                "accepted",
+                config.path("num_experts"),
+                experts.count,
+                decoder.blocks(),
+                kMaxExperts,
+                kMaxExpertsOfModel);
+  LINSCAN_CHECK(experts.active <= experts.count,
+                kInput,
+                "{}: {} of {} experts",
+                config.path("num_experts_per_tok"),
+                experts.active,
+                experts.count);
+  const std::vector<double> dense =
+      dense_key.empty() ? std::vector<double>() : config.numbers(dense_key);
+  for (int64_t block = 0; block < decoder.blocks(); ++block) {
+    const bool listed = std::ranges::find(dense, static_cast<double>(block)) != dense.end();
+    decoder.per_block[static_cast<size_t>(block)].experts = !listed && (block + 1) % step == 0;
+  }
 }
 
 }  // namespace linscan

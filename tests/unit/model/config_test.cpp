@@ -26,10 +26,10 @@ TEST(LlamaConfig, Spelling4_AllFieldsRead) {
   EXPECT_EQ(config.norm_placement, NormPlacement::kPre);
   EXPECT_TRUE(config.final_norm);
   EXPECT_EQ(config.residual, ResidualKind::kSerial);
-  EXPECT_EQ(config.position, PositionKind::kRotary);
-  EXPECT_EQ(config.rotary.base, 50000.0);
-  EXPECT_EQ(config.rotary.dimensions, 2);
-  EXPECT_EQ(config.rotary.scaling, RopeScaling::kNone);
+  EXPECT_EQ(config.learned_positions, false);
+  EXPECT_EQ(config.rotaries.at(0).base, 50000.0);
+  EXPECT_EQ(config.rotaries.at(0).dimensions, 2);
+  EXPECT_EQ(config.rotaries.at(0).scaling, RopeScaling::kNone);
   EXPECT_EQ(config.mlp_kind, MlpKind::kGated);
   EXPECT_EQ(config.activation, Activation::kSilu);
   EXPECT_FALSE(config.qkv_bias || config.attention_output_bias || config.mlp_bias ||
@@ -43,8 +43,8 @@ TEST(LlamaConfig, Spelling5_SameDecoder) {
   json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 50000.0}};
   json["dtype"] = "float16";
   const DecoderConfig config = read(json);
-  EXPECT_EQ(config.rotary.base, 50000.0);
-  EXPECT_EQ(config.rotary.scaling, RopeScaling::kNone);
+  EXPECT_EQ(config.rotaries.at(0).base, 50000.0);
+  EXPECT_EQ(config.rotaries.at(0).scaling, RopeScaling::kNone);
   EXPECT_EQ(config.dtype, "float16");
 }
 
@@ -61,7 +61,7 @@ TEST(LlamaConfig, AbsentKeys_DefaultsOfTransformers) {
                                              "hidden_act",
                                              "max_position_embeddings",
                                              "tie_word_embeddings"}));
-  EXPECT_EQ(config.rotary.base, 10000.0);
+  EXPECT_EQ(config.rotaries.at(0).base, 10000.0);
   EXPECT_EQ(config.kv_heads, 4);
   EXPECT_EQ(config.norm_eps, 1e-6);
   EXPECT_EQ(config.dtype, "");
@@ -94,25 +94,25 @@ TEST(LlamaConfig, NoArchitectures_ModelTypeDecides) {
 
 TEST(RopeScaling, Linear_BothSpellings) {
   const Json old = Json::parse(R"({"type": "linear", "factor": 4.0})");
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotary.scaling, RopeScaling::kLinear);
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotary.factor, 4.0);
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotary.base, 50000.0);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).scaling, RopeScaling::kLinear);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).factor, 4.0);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).base, 50000.0);
   const Json now = Json::parse(R"({"rope_type": "linear", "factor": 4, "rope_theta": 7})");
-  EXPECT_EQ(read(with(llama_config(), "rope_parameters", now)).rotary.base, 7.0);
-  EXPECT_EQ(read(with(llama_config(), "rope_parameters", now)).rotary.factor, 4.0);
+  EXPECT_EQ(read(with(llama_config(), "rope_parameters", now)).rotaries.at(0).base, 7.0);
+  EXPECT_EQ(read(with(llama_config(), "rope_parameters", now)).rotaries.at(0).factor, 4.0);
 }
 
 TEST(RopeScaling, Dynamic_KeepsContext) {
   const Json json = with(
       with(llama_config(), "head_dim", 4), "rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}});
-  EXPECT_EQ(read(json).rotary.scaling, RopeScaling::kDynamic);
-  EXPECT_EQ(read(json).rotary.original_positions, 64);
+  EXPECT_EQ(read(json).rotaries.at(0).scaling, RopeScaling::kDynamic);
+  EXPECT_EQ(read(json).rotaries.at(0).original_positions, 64);
 }
 
 TEST(RopeScaling, Llama3_AllFieldsRead) {
   const Json scaling = Json::parse(R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 32})");
-  const RotaryConfig rotary = read(with(llama_config(), "rope_scaling", scaling)).rotary;
+  const RotaryConfig rotary = read(with(llama_config(), "rope_scaling", scaling)).rotaries.at(0);
   EXPECT_EQ(rotary.scaling, RopeScaling::kLlama3);
   EXPECT_EQ(rotary.factor, 8.0);
   EXPECT_EQ(rotary.low_frequency_factor, 1.0);
@@ -126,16 +126,16 @@ TEST(RopeScaling, Llama3OriginalContext_OuterKeyWins) {
     "high_freq_factor": 4.0, "original_max_position_embeddings": 32})");
   Json json = with(llama_config(), "rope_scaling", scaling);
   json["original_max_position_embeddings"] = 48;
-  EXPECT_EQ(read(json).rotary.original_positions, 48);
+  EXPECT_EQ(read(json).rotaries.at(0).original_positions, 48);
   scaling.erase("original_max_position_embeddings");
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", scaling)).rotary.original_positions, 64);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", scaling)).rotaries.at(0).original_positions, 64);
 }
 
 TEST(RopeScaling, NullEmptyOrDefault_None) {
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", nullptr)).rotary.scaling, RopeScaling::kNone);
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", Json::object())).rotary.scaling,
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", nullptr)).rotaries.at(0).scaling, RopeScaling::kNone);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", Json::object())).rotaries.at(0).scaling,
             RopeScaling::kNone);
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", {{"rope_type", "default"}})).rotary.scaling,
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", {{"rope_type", "default"}})).rotaries.at(0).scaling,
             RopeScaling::kNone);
 }
 
@@ -143,11 +143,11 @@ TEST(RopeScaling, BothObjects_RopeScalingWinsUnlessEmpty) {
   Json json =
       with(llama_config(), "rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5.0}});
   json["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
-  EXPECT_EQ(read(json).rotary.base, 50000.0);
-  EXPECT_EQ(read(json).rotary.scaling, RopeScaling::kLinear);
+  EXPECT_EQ(read(json).rotaries.at(0).base, 50000.0);
+  EXPECT_EQ(read(json).rotaries.at(0).scaling, RopeScaling::kLinear);
   json["rope_scaling"] = Json::object();
-  EXPECT_EQ(read(json).rotary.base, 5.0);
-  EXPECT_EQ(read(json).rotary.scaling, RopeScaling::kNone);
+  EXPECT_EQ(read(json).rotaries.at(0).base, 5.0);
+  EXPECT_EQ(read(json).rotaries.at(0).scaling, RopeScaling::kNone);
 }
 
 TEST(MistralConfig, SlidingWindow_MissingNullAndGiven) {
@@ -192,7 +192,7 @@ TEST(Gpt2Config, OwnNames_AllFieldsRead) {
   EXPECT_EQ(config.blocks(), 1);
   EXPECT_EQ(config.norm, NormKind::kLayerNorm);
   EXPECT_EQ(config.norm_eps, 1e-5);
-  EXPECT_EQ(config.position, PositionKind::kLearned);
+  EXPECT_EQ(config.learned_positions, true);
   EXPECT_EQ(config.position_offset, 0);
   EXPECT_EQ(config.activation, Activation::kGeluTanh);
   EXPECT_EQ(config.mlp_kind, MlpKind::kPlain);
@@ -235,7 +235,7 @@ TEST(OptConfig, ProjectedEmbedding_AllFieldsRead) {
   EXPECT_EQ(config.mlp, 12);
   EXPECT_EQ(config.max_positions, 10);
   EXPECT_EQ(config.position_offset, 2);
-  EXPECT_EQ(config.position, PositionKind::kLearned);
+  EXPECT_EQ(config.learned_positions, true);
   EXPECT_EQ(config.activation, Activation::kRelu);
   EXPECT_EQ(config.norm_placement, NormPlacement::kPre);
   EXPECT_TRUE(config.final_norm && config.norm_affine && config.tied_head);
@@ -265,8 +265,8 @@ TEST(NeoxConfig, Spelling4_AllFieldsRead) {
   const DecoderConfig config = read(neox_config());
   EXPECT_EQ(config.family, "gpt_neox");
   EXPECT_EQ(config.residual, ResidualKind::kParallel);
-  EXPECT_EQ(config.rotary.dimensions, 4);
-  EXPECT_EQ(config.rotary.base, 20000.0);
+  EXPECT_EQ(config.rotaries.at(0).dimensions, 4);
+  EXPECT_EQ(config.rotaries.at(0).base, 20000.0);
   EXPECT_EQ(config.norm, NormKind::kLayerNorm);
   EXPECT_EQ(config.activation, Activation::kGeluErf);
   EXPECT_TRUE(config.qkv_bias && config.attention_output_bias && config.mlp_bias);
@@ -277,27 +277,27 @@ TEST(NeoxConfig, Spelling5_SameDecoder) {
   Json json = without(neox_config(), {"rotary_pct", "rotary_emb_base"});
   json["rope_parameters"] = {
       {"rope_type", "default"}, {"rope_theta", 20000}, {"partial_rotary_factor", 0.5}};
-  EXPECT_EQ(read(json).rotary.dimensions, 4);
-  EXPECT_EQ(read(json).rotary.base, 20000.0);
+  EXPECT_EQ(read(json).rotaries.at(0).dimensions, 4);
+  EXPECT_EQ(read(json).rotaries.at(0).base, 20000.0);
 }
 
 TEST(NeoxConfig, AbsentRotaryKeys_QuarterOfHeadAndBase10000) {
   const DecoderConfig config = read(without(neox_config(), {"rotary_pct", "rotary_emb_base"}));
-  EXPECT_EQ(config.rotary.dimensions, 2);
-  EXPECT_EQ(config.rotary.base, 10000.0);
+  EXPECT_EQ(config.rotaries.at(0).dimensions, 2);
+  EXPECT_EQ(config.rotaries.at(0).base, 10000.0);
 }
 
 TEST(NeoxConfig, OddShare_FrequenciesOfTheShareAndRotationOfPairs) {
   const DecoderConfig config = read(with(neox_config(), "rotary_pct", 0.4));
-  EXPECT_EQ(config.rotary.dimensions, 3);
-  EXPECT_EQ(config.rotary.rotated(), 4);
+  EXPECT_EQ(config.rotaries.at(0).dimensions, 3);
+  EXPECT_EQ(config.rotaries.at(0).rotated(), 4);
 }
 
 TEST(NeoxConfig, LlamaSpellingOutsideObject_Ignored) {
   const DecoderConfig config =
       read(with(with(neox_config(), "rope_theta", 5.0), "partial_rotary_factor", 1.0));
-  EXPECT_EQ(config.rotary.base, 20000.0);
-  EXPECT_EQ(config.rotary.dimensions, 4);
+  EXPECT_EQ(config.rotaries.at(0).base, 20000.0);
+  EXPECT_EQ(config.rotaries.at(0).dimensions, 4);
 }
 
 TEST(NeoxConfig, SerialAndUnbiased_Read) {
