@@ -1,5 +1,5 @@
 // linscan info MODEL: what a checkpoint is, and whether it is supported. Reads headers only, never
-// a weight.
+// a weight. linscan info --families: what is supported at all.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,24 +14,49 @@ namespace {
 struct Options {
   std::string model;
   bool tensors = false;
+  bool families = false;
   std::string format = "table";
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option(
-         "MODEL,-m,--model", options.model, "HuggingFace folder: config.json and safetensors")
-      ->required()
+  CLI::Option* model =
+      app.add_option("MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
+          ->group("Model");
+  app.add_flag("--families",
+               options.families,
+               "List the families that are supported, with what is tested of each; no MODEL")
+      ->excludes(model)
       ->group("Model");
   app.add_flag("--tensors",
                options.tensors,
                "List every tensor: dtype, shape and the weight of the decoder it is")
       ->group("Output");
   app.add_option("--format", options.format, "What standard output shows")
-      ->check(CLI::IsMember({"table", "json"}))
+      ->check(CLI::IsMember({"table", "json", "markdown"}))
       ->group("Output");
 }
 
+void run_families(const Options& options) {
+  const Json families = families_json();
+  if (options.format == "json") {
+    std::cout << families.dump(1) << '\n';
+  } else {
+    std::cout << (options.format == "markdown" ? render_families_markdown(families)
+                                               : render_families(families));
+  }
+}
+
 void run(const Options& options) {
+  if (options.families) {
+    run_families(options);
+    return;
+  }
+  if (options.model.empty()) {
+    fail(ErrorKind::kUsage, "MODEL is required (or --families)");
+  }
+  if (options.format == "markdown") {
+    fail(ErrorKind::kUsage, "--format markdown: only with --families");
+  }
   const ModelInfo info = read_model_info(options.model, options.tensors);
   if (options.format == "json") {
     std::cout << info.json.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';

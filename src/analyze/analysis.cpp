@@ -38,7 +38,7 @@ struct Setup {
 };
 
 bool stored_in_16_bits(const Model& model) {
-  const DType dtype = model.weights.find(Slot::kDownWeight, 0)->tensor->dtype;
+  const DType dtype = model.weights.dtype();
   return item_size(dtype) == 2;
 }
 
@@ -101,7 +101,7 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
 }
 
 std::string dtype_of_weights(const Model& model) {
-  switch (model.weights.find(Slot::kDownWeight, 0)->tensor->dtype) {
+  switch (model.weights.dtype()) {
     case DType::kF64:
       return "fp64";
     case DType::kF16:

@@ -308,6 +308,11 @@ std::vector<const TensorView*> WeightMap::model_tensors() const {
   return block_tensors(kOutsideBlocks);
 }
 
+DType WeightMap::dtype() const {
+  const std::vector<const TensorView*> tensors = block_tensors(0);
+  return (*std::ranges::max_element(tensors, {}, &TensorView::bytes))->dtype;
+}
+
 int64_t WeightMap::largest_block_bytes() const {
   int64_t largest = 0;
   for (int64_t block = 0; block < blocks_; ++block) {

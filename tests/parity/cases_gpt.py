@@ -151,5 +151,5 @@ CASES = [
     Case("mpt-scale", MPT, {"attn_config": {"softmax_scale": 0.9}}),
     Case("mpt-ignored-keys", MPT, {"expansion_ratio": 8, "learned_pos_emb": False, "logit_scale": 0.5,
                                    "attn_config": {"alibi": False, "alibi_bias_max": 4, "qk_ln": True}}, numeric=False),
-    Case("mpt-long", MPT, ctx=300, tokens=420),
+    Case("mpt-long", MPT, {"max_seq_len": 512}, numeric=False, ctx=300, tokens=420),
 ]

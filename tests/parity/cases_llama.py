@@ -41,7 +41,7 @@ GEMMA = llama_like("GemmaForCausalLM", "gemma", num_key_value_heads=2, hidden_ac
                    head_dim=16, tie_word_embeddings=True)
 GEMMA2 = llama_like("Gemma2ForCausalLM", "gemma2", num_hidden_layers=4, num_key_value_heads=2, hidden_activation="gelu_pytorch_tanh",
                     rms_norm_eps=1e-6, head_dim=16, query_pre_attn_scalar=16, sliding_window=9, attn_logit_softcapping=5.0,
-                    final_logit_softcapping=8.0, tie_word_embeddings=True)
+                    final_logit_softcapping=30.0, tie_word_embeddings=True)
 GEMMA3 = llama_like("Gemma3ForCausalLM", "gemma3_text", num_hidden_layers=7, num_key_value_heads=2,
                     hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, head_dim=16, query_pre_attn_scalar=16, sliding_window=9,
                     rope_theta=1000000.0, rope_local_base_freq=500.0, tie_word_embeddings=True)
@@ -55,7 +55,7 @@ COHERE2 = llama_like("Cohere2ForCausalLM", "cohere2", num_hidden_layers=5, num_k
                      layer_norm_eps=1e-5, logit_scale=0.25, sliding_window=9, tie_word_embeddings=True)
 OLMO = llama_like("OlmoForCausalLM", "olmo", hidden_act="silu", clip_qkv=None)
 OLMO2 = llama_like("Olmo2ForCausalLM", "olmo2", hidden_act="silu", rms_norm_eps=1e-6)
-GRANITE = llama_like("GraniteForCausalLM", "granite", num_key_value_heads=2, hidden_act="silu", rms_norm_eps=1e-6,
+GRANITE = llama_like("GraniteForCausalLM", "granite", num_attention_heads=8, num_key_value_heads=2, hidden_act="silu", rms_norm_eps=1e-6,
                      embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.15, logits_scaling=4.0)
 SMOLLM3 = llama_like("SmolLM3ForCausalLM", "smollm3", num_hidden_layers=5, num_key_value_heads=2, hidden_act="silu",
                      rms_norm_eps=1e-6, tie_word_embeddings=True, use_sliding_window=False)
@@ -201,7 +201,7 @@ CASES = [
     Case("olmo2-attention-bias", OLMO2, {"attention_bias": True}),
 
     Case("granite", GRANITE),
-    Case("granite-no-multipliers", GRANITE, drop=("embedding_multiplier", "residual_multiplier", "attention_multiplier",
+    Case("granite-no-multipliers", GRANITE, {"num_hidden_layers": 1}, drop=("embedding_multiplier", "residual_multiplier", "attention_multiplier",
                                                   "logits_scaling")),
     Case("granite-biases", GRANITE, {"attention_bias": True, "mlp_bias": True}),
 

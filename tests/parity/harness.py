@@ -54,20 +54,28 @@ def write_ids(path, ids):
     return path
 
 
-def random_tensor(name, shape, generator):
-    """Norm weights around one, biases and embeddings far from zero, matrices that keep the stream's scale."""
+# What a sublayer adds to the stream is smaller than the stream, as in trained models: the last matrix of a sublayer, or the
+# norm on its output. Otherwise rounding is amplified from block to block and a bound for bf16 would have to be loose.
+SMALL_UPDATE = 0.4
+OUTPUT_MATRICES = ("o_proj.weight", "out_proj.weight", "c_proj.weight", "dense.weight", "down_proj.weight", "down_proj",
+                   "fc2.weight", "fc_out.weight", "dense_4h_to_h.weight")
+OUTPUT_NORMS = {"gemma2", "gemma3_text", "olmo2"}  # families whose sublayers end in a norm
+
+
+def random_tensor(kind, name, shape, generator):
+    """Norm weights around one, biases and embeddings far from zero, matrices that keep the stream's scale. `kind`: model_type."""
     values = torch.randn(shape, generator=generator)
     if name.endswith("bias"):
         return 0.3 * values
-    if len(shape) == 3:  # all experts of a block
-        return values / np.sqrt(shape[-1])
-    if len(shape) == 1:
-        return 1.0 + 0.3 * values
-    if "norm" in name:
-        return 1.0 + 0.3 * values
+    if "norm" in name or len(shape) == 1:
+        ends_sublayer = kind in OUTPUT_NORMS and ("post_attention_layernorm" in name or "post_feedforward" in name)
+        centre = SMALL_UPDATE if ends_sublayer else 1.0
+        return centre * (1.0 + 0.3 * values) - (1.0 if kind.startswith("gemma") else 0.0)  # Gemma stores 1 + w
     if any(part in name for part in ("embed", "wte", "wpe")):
         return 0.7 * values
-    return values / np.sqrt(min(shape))
+    scale = SMALL_UPDATE if name.endswith(OUTPUT_MATRICES) and kind not in OUTPUT_NORMS else 1.0
+    # All experts of a block are one parameter (X, out, in).
+    return scale * values / np.sqrt(shape[-1] if len(shape) == 3 else min(shape))
 
 
 def random_tensors(config, seed=0):
@@ -77,7 +85,7 @@ def random_tensors(config, seed=0):
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
     for name, parameter in model.named_parameters():
-        tensors.update(split_experts(config, name, random_tensor(name, parameter.shape, generator)))
+        tensors.update(split_experts(config, name, random_tensor(config.model_type, name, parameter.shape, generator)))
     return tensors
 
 

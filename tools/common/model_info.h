@@ -25,6 +25,13 @@ struct ModelInfo {
 // is thrown.
 ModelInfo read_model_info(const std::filesystem::path& folder, bool tensors);
 
+// "schema": "linscan.families/1": every family with the models, architectures and tested quirks.
+Json families_json();
+
+// The table of docs/families.md, and the same families as plain text; both end in a newline.
+std::string render_families_markdown(const Json& families);
+std::string render_families(const Json& families);
+
 // The same facts for people, ending in a newline. Text from the checkpoint is shown without control
 // characters.
 std::string render_model_info(const Json& info);

@@ -51,6 +51,8 @@ class WeightMap {
 
   // Stored numbers, each tensor counted once (a tied head is not counted again).
   int64_t parameters() const { return parameters_; }
+  // The element type of the largest tensor of the first block: that of the model's matrices.
+  DType dtype() const;
   // Bytes of the largest block as stored.
   int64_t largest_block_bytes() const;
 
