@@ -270,8 +270,8 @@ TEST(NeoxWeights, HeadUnderEitherName_Accepted) {
     const TemporaryFolder folder;
     const Model model = open(folder, neox_config(), neox_tensors(head));
     EXPECT_EQ(name_in(model, Slot::kHead), head);
-    EXPECT_EQ(model.weights.find(Slot::kQkvWeight, 0)->transform, Transform::kQkvPerHead);
-    EXPECT_EQ(model.weights.find(Slot::kQkvBias, 0)->transform, Transform::kQkvPerHead);
+    EXPECT_EQ(model.weights.find(Slot::kQkvWeight, 0)->transform, Transform::kQkvPerGroup);
+    EXPECT_EQ(model.weights.find(Slot::kQkvBias, 0)->transform, Transform::kQkvPerGroup);
   }
 }
 
