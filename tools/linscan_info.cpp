@@ -19,7 +19,7 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option(
-         "MODEL,-m,--model", options.model, "HuggingFace folder: config.json and safetensors")
+         "MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
       ->required()
       ->group("Model");
   app.add_flag("--tensors",

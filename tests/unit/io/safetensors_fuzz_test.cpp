@@ -8,6 +8,7 @@
 #include <string>
 
 #include "linscan/io/checkpoint.h"
+#include "linscan/io/safetensors.h"
 #include "unit/base/test_files.h"
 #include "unit/io/test_safetensors.h"
 
