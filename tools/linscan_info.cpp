@@ -18,8 +18,7 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option(
-         "MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
+  app.add_option("MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
       ->required()
       ->group("Model");
   app.add_flag("--tensors",

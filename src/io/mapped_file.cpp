@@ -12,6 +12,7 @@
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "linscan/base/error.h"
@@ -44,7 +45,14 @@ struct Descriptor {
 
 // An unlinked temporary file with room for `bytes` bytes made from the file `origin`.
 int open_temporary(int64_t bytes, const std::string& origin) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path();
+  std::error_code ec;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(ec);
+  LINSCAN_CHECK(!ec,
+                kInput,
+                "{}: a tensor must be copied, but there is no folder for temporary files: {}; set "
+                "TMPDIR to a folder that can be written",
+                origin,
+                ec.message());
   std::string name = (folder / "linscan-tensor-XXXXXX").string();
   const int fd = mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) {
