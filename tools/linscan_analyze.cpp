@@ -63,7 +63,7 @@ std::string metric_help() {
 }
 
 void add_options(CLI::App& app, AnalyzeOptions& o) {
-  app.add_option("MODEL,-m,--model", o.model, "HuggingFace folder: config.json and safetensors")
+  app.add_option("MODEL,-m,--model", o.model, "HuggingFace folder: config.json and weights")
       ->required()
       ->group("Model");
   o.data.add_to(app);

@@ -1,32 +1,47 @@
 #include "linscan/io/checkpoint.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "io/checkpoint_index.h"
 #include "io/json_events.h"
+#include "io/names.h"
+#include "io/other_forms.h"
+#include "io/quantization.h"
 #include "linscan/base/error.h"
 #include "linscan/base/log.h"
+#include "linscan/io/safetensors.h"
+#include "linscan/io/torch_file.h"
 
 namespace linscan {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
-constexpr int64_t kMaxConfigBytes = 4 << 20;  // real ones are far below 1 MB
-constexpr size_t kMaxListed = 20;
+// A form of weights: all in one file, else in the shards that an index names.
+struct Form {
+  const char* single;
+  const char* index;
+  WeightsFile (*open)(const fs::path&);
+};
 
-// "a", "b" and 3 more
-std::string listed(const std::vector<std::string>& names) {
-  const size_t shown = std::min(names.size(), kMaxListed);
-  std::string out;
-  for (size_t i = 0; i < shown; ++i) {
-    out += (i == 0 ? "" : ", ") + show(names[i]);
-  }
-  return shown < names.size() ? out + fmt::format(" and {} more", names.size() - shown) : out;
+WeightsFile open_safetensors(const fs::path& path) {
+  return SafetensorsFile::open(path);
 }
+
+WeightsFile open_torch(const fs::path& path) {
+  return TorchFile::open(path);
+}
+
+// In the order in which transformers looks for them.
+constexpr Form kForms[] = {
+    {"model.safetensors", "model.safetensors.index.json", open_safetensors},
+    {"pytorch_model.bin", "pytorch_model.bin.index.json", open_torch},
+};
+
+constexpr int64_t kMaxConfigBytes = 4 << 20;  // real ones are far below 1 MB
 
 bool is_file(const fs::path& path) {
   std::error_code ec;
@@ -37,23 +52,21 @@ void require_folder(const fs::path& folder) {
   std::error_code ec;
   const fs::file_status status = fs::status(folder, ec);
   if (!fs::exists(status)) {
-    fail_input("{}: no such folder; expected a checkpoint folder with config.json and {}",
-               folder.string(),
-               kSingleFile);
+    fail_input("{}: no such folder; expected a checkpoint folder with config.json and weights",
+               folder.string());
   }
   if (!fs::is_directory(status)) {
-    fail_input("{}: is a file; expected the checkpoint folder that holds config.json and {}",
-               folder.string(),
-               kSingleFile);
+    fail_input("{}: is a file; expected the checkpoint folder that holds config.json and weights",
+               folder.string());
   }
 }
 
 Json read_config(const fs::path& folder) {
   const fs::path path = folder / "config.json";
-  LINSCAN_CHECK(is_file(path),
-                kInput,
-                "{}: has no config.json; expected a HuggingFace checkpoint folder",
-                folder.string());
+  if (!is_file(path)) {
+    refuse_other_forms(folder);
+    fail_input("{}: has no config.json; expected a HuggingFace checkpoint folder", folder.string());
+  }
   Json config = read_json_file(path, kMaxConfigBytes);
   LINSCAN_CHECK(config.is_object(),
                 kInput,
@@ -63,49 +76,14 @@ Json read_config(const fs::path& folder) {
   return config;
 }
 
-// "gptq", "awq", "fp8", ...: the method of a `quantization_config`.
-std::string quantization_method(const Json& quantization) {
-  if (quantization.is_object() && quantization.contains("quant_method") &&
-      quantization["quant_method"].is_string()) {
-    return quantization["quant_method"].get<std::string>();
-  }
-  if (quantization.is_object() &&
-      (quantization.contains("load_in_4bit") || quantization.contains("load_in_8bit"))) {
-    return "bitsandbytes";  // its older releases did not write quant_method
-  }
-  return "unnamed method";
-}
-
-void refuse_quantized(const Json& config, const fs::path& folder) {
-  // Multimodal checkpoints keep the decoder's settings in text_config.
-  for (const Json* part :
-       {&config, config.contains("text_config") ? &config["text_config"] : nullptr}) {
-    for (const char* key : {"quantization_config", "compression_config"}) {
-      if (part != nullptr && part->is_object() && part->contains(key) && !(*part)[key].is_null()) {
-        fail_unsupported(
-            "{}: the weights are quantized ({} {} in config.json), which this version does not "
-            "read; use the original checkpoint, or dequantize it and save it again as safetensors",
-            folder.string(),
-            key,
-            show(quantization_method((*part)[key])));
-      }
-    }
-  }
-}
-
 [[noreturn]] void fail_without_weights(const fs::path& folder) {
-  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-    if (is_file(folder / name)) {
-      fail_unsupported(
-          "{0}: has {1} but no {2}; this version reads safetensors, convert with: python -c \"from "
-          "transformers import AutoModelForCausalLM as M; M.from_pretrained('{0}', "
-          "dtype='auto').save_pretrained('{0}-safetensors')\"",
-          folder.string(),
-          name,
-          kSingleFile);
-    }
+  refuse_other_forms(folder);
+  std::vector<std::string_view> looked_for;
+  for (const Form& form : kForms) {
+    looked_for.push_back(form.single);
+    looked_for.push_back(form.index);
   }
-  fail_input("{}: has no weights; looked for {} and {}", folder.string(), kSingleFile, kIndexFile);
+  fail_input("{}: has no weights; looked for {}", folder.string(), fmt::join(looked_for, ", "));
 }
 
 const std::string& name_of(const TensorView* tensor) {
@@ -118,29 +96,33 @@ const std::string& name_of(const TensorView* tensor) {
 struct Checkpoint::State {
   fs::path folder;
   Json config;
-  std::vector<SafetensorsFile> files;      // sorted by name
+  std::vector<WeightsFile> files;          // sorted by name
   std::vector<fs::path> paths;             // of `files`
   std::vector<const TensorView*> tensors;  // into `files`, sorted by name
   std::map<std::string, std::string> metadata;
   int64_t total_bytes = 0;
 
-  void open_files(const std::vector<std::string>& names) {
+  // Shards are of the form of their index.
+  void open_files(const std::vector<std::string>& names, const Form& form) {
     files.reserve(names.size());
     for (const std::string& name : names) {
-      files.push_back(SafetensorsFile::open(folder / name));
+      files.push_back(form.open(folder / name));
       paths.push_back(folder / name);
       metadata.insert(files.back().metadata().begin(), files.back().metadata().end());
     }
   }
 
   void take_all() {
-    for (const SafetensorsFile& file : files) {
+    for (const WeightsFile& file : files) {
       for (const TensorView& tensor : file.tensors()) {
         tensors.push_back(&tensor);
       }
     }
     std::ranges::sort(tensors, {}, name_of);
   }
+
+  // One form of weights, in a single file or in shards; false where the folder has neither.
+  bool open_form(const Form& form);
 
   // The tensors the index maps, and those that only one shard has.
   void take_indexed(const CheckpointIndex& index, const fs::path& index_path);
@@ -165,7 +147,7 @@ void Checkpoint::State::take_indexed(const CheckpointIndex& index, const fs::pat
                 listed(missing));
 
   std::map<std::string_view, const TensorView*> extra;
-  for (const SafetensorsFile& file : files) {
+  for (const WeightsFile& file : files) {
     for (const TensorView& tensor : file.tensors()) {
       if (std::ranges::binary_search(index.weight_map, tensor.name, {}, [](const auto& entry) {
             return std::string_view(entry.first);
@@ -196,35 +178,45 @@ void Checkpoint::State::take_indexed(const CheckpointIndex& index, const fs::pat
   }
 }
 
+bool Checkpoint::State::open_form(const Form& form) {
+  const fs::path index_path = folder / form.index;
+  if (is_file(folder / form.single)) {
+    open_files({form.single}, form);
+    take_all();
+    return true;
+  }
+  if (!is_file(index_path)) {
+    return false;
+  }
+  const CheckpointIndex index = read_checkpoint_index(index_path);
+  std::vector<std::string> absent;
+  std::ranges::copy_if(index.shards, std::back_inserter(absent), [&](const std::string& shard) {
+    return !is_file(folder / shard);
+  });
+  LINSCAN_CHECK(absent.empty(),
+                kInput,
+                "{}: {} of {} shards are not in the folder: {}",
+                index_path.string(),
+                absent.size(),
+                index.shards.size(),
+                listed(absent));
+  open_files(index.shards, form);
+  take_indexed(index, index_path);
+  return true;
+}
+
 Checkpoint Checkpoint::open(const fs::path& folder) {
   require_folder(folder);
   auto state = std::make_shared<State>();
   state->folder = folder;
   state->config = read_config(folder);
-  refuse_quantized(state->config, folder);
-
-  const fs::path index_path = folder / kIndexFile;
-  if (is_file(folder / kSingleFile)) {
-    state->open_files({kSingleFile});
-    state->take_all();
-  } else if (is_file(index_path)) {
-    const CheckpointIndex index = read_checkpoint_index(index_path);
-    std::vector<std::string> absent;
-    std::ranges::copy_if(index.shards, std::back_inserter(absent), [&](const std::string& shard) {
-      return !is_file(folder / shard);
-    });
-    LINSCAN_CHECK(absent.empty(),
-                  kInput,
-                  "{}: {} of {} shards are not in the folder: {}",
-                  index_path.string(),
-                  absent.size(),
-                  index.shards.size(),
-                  listed(absent));
-    state->open_files(index.shards);
-    state->take_indexed(index, index_path);
-  } else {
+  refuse_quantized_config(state->config, folder);
+  const bool found =
+      std::ranges::any_of(kForms, [&](const Form& form) { return state->open_form(form); });
+  if (!found) {
     fail_without_weights(folder);
   }
+  refuse_quantized_tensors(state->tensors, folder);
   for (const TensorView* tensor : state->tensors) {
     state->total_bytes += tensor->bytes;
   }

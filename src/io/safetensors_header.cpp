@@ -14,7 +14,6 @@
 namespace linscan {
 namespace {
 
-constexpr size_t kMaxDimensions = 64;
 constexpr size_t kMaxNameBytes = 4096;
 
 // {"__metadata__": {key: text}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [begin,
@@ -114,12 +113,15 @@ class HeaderHandler : public JsonHandler {
   void set_dtype(const std::string& text) {
     const std::optional<DType> dtype = parse_dtype(text);
     if (!dtype) {
-      fail_unsupported(
-          "{}: tensor {}: dtype {} is not supported; expected F64, F32, F16, BF16, I64, I32, I16, "
-          "I8, U8 or BOOL",
-          what_,
-          show(entry_.name),
-          show(text));
+      const bool is_quantized = text.starts_with("F8_") || text.starts_with("F4");
+      fail_unsupported("{}: tensor {}: dtype {} is not supported{}",
+                       what_,
+                       show(entry_.name),
+                       show(text),
+                       is_quantized ? ": the weights are quantized; use the model they were made "
+                                      "from, or dequantize them and save again"
+                                    : "; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or "
+                                      "BOOL");
     }
     entry_.dtype = *dtype;
     has_dtype_ = true;

@@ -2,6 +2,7 @@
 // here; what needs the size of the data is checked by the reader.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,6 +14,7 @@
 namespace linscan {
 
 constexpr int64_t kMaxHeaderBytes = 100'000'000;
+constexpr size_t kMaxDimensions = 64;
 constexpr std::string_view kMetadataKey = "__metadata__";
 
 // One entry of the header. `begin` and `end` count from the start of the data section.

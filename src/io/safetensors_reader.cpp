@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <numeric>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "io/json_events.h"
 #include "io/safetensors_header.h"
+#include "io/weights_mapping.h"
 #include "linscan/base/error.h"
 #include "linscan/io/safetensors.h"
 
@@ -92,20 +94,10 @@ void check_layout(const std::vector<HeaderEntry>& entries,
 
 }  // namespace
 
-bool TensorView::is_aligned() const {
-  return reinterpret_cast<uintptr_t>(data()) % static_cast<uintptr_t>(item_size(dtype)) == 0;
-}
-
-int64_t TensorView::elements() const {
-  return bytes / item_size(dtype);
-}
-
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  SafetensorsFile file;
-  file.file_ = MappedFile::open(path);
-  const std::string_view text = header_text(*file.file_);
+  const std::shared_ptr<MappedFile> file = map_weights(path);
+  const std::string_view text = header_text(*file);
   SafetensorsHeader header = parse_header(text, path.string());
-  file.metadata_ = std::move(header.metadata);
 
   std::vector<HeaderEntry>& entries = header.entries;
   const auto place = [](const HeaderEntry& entry) { return std::pair(entry.begin, entry.end); };
@@ -114,33 +106,20 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
     std::ranges::stable_sort(entries, {}, place);
   }
   const int64_t data_begin = kLengthBytes + static_cast<int64_t>(text.size());
-  const auto file_bytes = static_cast<int64_t>(file.file_->bytes().size());
+  const auto file_bytes = static_cast<int64_t>(file->bytes().size());
   check_layout(entries, file_bytes - data_begin, path.string());
 
-  file.tensors_.reserve(entries.size());
+  std::vector<TensorView> tensors;
+  tensors.reserve(entries.size());
   for (HeaderEntry& entry : entries) {
-    file.tensors_.push_back(TensorView{.name = std::move(entry.name),
-                                       .dtype = entry.dtype,
-                                       .shape = std::move(entry.shape),
-                                       .file = file.file_,
-                                       .offset = data_begin + entry.begin,
-                                       .bytes = entry.end - entry.begin});
+    tensors.push_back(TensorView{.name = std::move(entry.name),
+                                 .dtype = entry.dtype,
+                                 .shape = std::move(entry.shape),
+                                 .file = file,
+                                 .offset = data_begin + entry.begin,
+                                 .bytes = entry.end - entry.begin});
   }
-  file.by_name_.resize(file.tensors_.size());
-  std::iota(file.by_name_.begin(), file.by_name_.end(), 0);
-  std::ranges::sort(file.by_name_, {}, [&](int32_t i) -> const std::string& {
-    return file.tensors_[static_cast<size_t>(i)].name;
-  });
-  return file;
-}
-
-const TensorView* SafetensorsFile::find(std::string_view name) const {
-  const auto name_of = [&](int32_t i) -> std::string_view {
-    return tensors_[static_cast<size_t>(i)].name;
-  };
-  const auto at = std::ranges::lower_bound(by_name_, name, {}, name_of);
-  const bool found = at != by_name_.end() && name_of(*at) == name;
-  return found ? &tensors_[static_cast<size_t>(*at)] : nullptr;
+  return {path, std::move(tensors), std::move(header.metadata)};
 }
 
 }  // namespace linscan

@@ -1,5 +1,5 @@
-// A HuggingFace checkpoint folder: config.json and the weights, in one safetensors file or in
-// shards.
+// A HuggingFace checkpoint folder: config.json and the weights, as safetensors or as written by
+// torch.save, in one file or in shards.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "linscan/base/json.h"
-#include "linscan/io/safetensors.h"
+#include "linscan/io/weights_file.h"
 
 namespace linscan {
 
@@ -20,13 +20,15 @@ namespace linscan {
 // address space only. Copies share one state, which never changes, so any thread may use it.
 class Checkpoint {
  public:
-  // Opens config.json and `model.safetensors`, else the shards that `model.safetensors.index.json`
-  // names (the order of transformers). Shards must be plain file names inside the folder and hold
-  // every tensor that the index maps to them. A tensor that a shard holds and the index does not
-  // name is used all the same, with one warning, as transformers does; where two shards hold the
-  // same tensor, the index must say which counts. Throws Error(kInput) for what is missing or
-  // malformed; Error(kUnsupported) for quantized weights (a `quantization_config`: GPTQ, AWQ,
-  // bitsandbytes, FP8, ...) and for folders with pytorch_model.bin only.
+  // Opens config.json and the first of these that is there (the order of transformers):
+  // `model.safetensors`, the shards that `model.safetensors.index.json` names,
+  // `pytorch_model.bin`, the shards that `pytorch_model.bin.index.json` names. Shards must be plain
+  // file names inside the folder and hold every tensor that the index maps to them. A tensor that a
+  // shard holds and the index does not name is used all the same, with one warning, as transformers
+  // does; where two shards hold the same tensor, the index must say which counts. Throws
+  // Error(kInput) for what is missing or malformed; Error(kUnsupported) for quantized weights
+  // (GPTQ, AWQ, bitsandbytes, FP8, ..., by config.json or by the tensors) and for weights in a form
+  // that is not read (GGUF, adapters, other frameworks).
   static Checkpoint open(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -24,11 +25,25 @@ class MappedFile {
   // Throws Error(kInput) for anything but a readable regular file. An empty file gives an empty
   // span.
   static std::shared_ptr<MappedFile> open(const std::filesystem::path& path);
+
+  // `bytes` bytes that `fill` makes when they are first asked for, in an unlinked temporary file
+  // (TMPDIR): they take no memory before and can leave it again, as those of a mapped file. `path`
+  // is what path() says: the file they were made from. Where the temporary file cannot be written,
+  // the first use throws Error(kInput).
+  static std::shared_ptr<MappedFile> make_on_use(std::filesystem::path path,
+                                                 int64_t bytes,
+                                                 std::function<void(std::span<std::byte>)> fill);
+
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  std::span<std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> bytes() const {
+    if (pending_ != nullptr) {
+      make();
+    }
+    return {data_, size_};
+  }
   const std::filesystem::path& path() const { return path_; }
 
   // Reads bytes [offset, offset + bytes) into memory and returns when they are there. It asks the
@@ -45,10 +60,14 @@ class MappedFile {
  private:
   MappedFile(std::filesystem::path path, std::byte* data, size_t size);
   void require_range(int64_t offset, int64_t bytes) const;
+  void make() const;
+
+  struct Pending;
 
   std::filesystem::path path_;
-  std::byte* data_;
+  mutable std::byte* data_;  // null where nothing is mapped, yet or at all
   size_t size_;
+  std::unique_ptr<Pending> pending_;  // null but for bytes made on use
 };
 
 }  // namespace linscan

@@ -3,66 +3,30 @@
 // JSON header, data.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "linscan/base/files.h"
 #include "linscan/io/dtype.h"
-#include "linscan/io/mapped_file.h"
+#include "linscan/io/weights_file.h"
 
 namespace linscan {
 
-// One tensor inside a mapped file: row-major, little-endian. A copy is cheap and keeps the mapping
-// alive.
-struct TensorView {
-  std::string name;
-  DType dtype = DType::kF32;
-  std::vector<int64_t> shape;        // empty for a scalar
-  std::shared_ptr<MappedFile> file;  // never null in a view made by a reader
-  int64_t offset = 0;                // of the first byte, from the start of the file
-  int64_t bytes = 0;                 // elements() * item_size(dtype)
-
-  // First byte. The file format does not promise alignment: see is_aligned().
-  std::byte* data() const { return file->bytes().data() + offset; }
-  // Whether data() may be read as elements of `dtype` in place; otherwise copy the bytes first.
-  bool is_aligned() const;
-  // Product of `shape`; 1 for a scalar.
-  int64_t elements() const;
-  // MappedFile::prefetch and MappedFile::release of exactly this tensor.
-  void prefetch() const { file->prefetch(offset, bytes); }
-  void release() const { file->release(offset, bytes); }
-};
-
-class SafetensorsFile {
+class SafetensorsFile : public WeightsFile {
  public:
   // Maps `path` and checks it completely: header length (at most 100 MB, inside the file), strict
   // JSON without duplicate names, dtypes (those of DType; others, such as F8_E4M3, are
   // Error(kUnsupported) by name), shapes (at most 64 dimensions, no overflow), byte counts, and
   // that the tensors cover the data section exactly, without holes or overlap. Throws Error(kInput)
-  // naming file and tensor.
+  // naming file and tensor. metadata() is the header's `__metadata__`.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  // In the order of their data in the file.
-  const std::vector<TensorView>& tensors() const { return tensors_; }
-  // Null when there is no such tensor. The pointer lives as long as this object.
-  const TensorView* find(std::string_view name) const;
-  // The header's `__metadata__`; empty when it has none.
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  const std::filesystem::path& path() const { return file_->path(); }
-
  private:
-  SafetensorsFile() = default;
-
-  std::shared_ptr<MappedFile> file_;
-  std::vector<TensorView> tensors_;
-  std::vector<int32_t> by_name_;  // indices into tensors_, sorted by name
-  std::map<std::string, std::string> metadata_;
+  using WeightsFile::WeightsFile;
 };
 
 // What the writer needs to know of a tensor before its data.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "linscan/io/checkpoint.h"
+#include "linscan/io/safetensors.h"
 
 namespace linscan {
 namespace {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "linscan/io/safetensors.h"
 #include "unit/base/test_files.h"
 #include "unit/io/test_safetensors.h"
 
@@ -191,18 +192,9 @@ TEST(Checkpoint, BadConfig_IsRefused) {
 TEST(Checkpoint, NoWeights_SaysWhatWasLookedFor) {
   const TemporaryFolder folder;
   folder.write("config.json", "{}");
-  expect_refused(folder, {"has no weights", "model.safetensors and model.safetensors.index.json"});
-}
-
-TEST(Checkpoint, TorchWeightsOnly_SaysHowToConvert) {
-  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-    const TemporaryFolder folder;
-    folder.write("config.json", "{}");
-    folder.write(name, "x");
-    expect_refused(folder,
-                   {name, "python -c", "save_pretrained", folder.path().string()},
-                   ErrorKind::kUnsupported);
-  }
+  expect_refused(
+      folder,
+      {"has no weights", "model.safetensors, model.safetensors.index.json, pytorch_model.bin"});
 }
 
 TEST(Checkpoint, QuantizedWeights_AreRefusedByName) {

@@ -4,8 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "unit/base/test_files.h"
 
@@ -87,6 +94,58 @@ TEST(MappedFile, ReleaseOfPartOfAPage_KeepsWhatIsBesideIt) {
   EXPECT_EQ(file->bytes()[page - 1], std::byte{'1'});
   EXPECT_EQ(file->bytes()[page], std::byte{'x'});
   EXPECT_EQ(file->bytes()[2 * page + 9], std::byte{'3'});
+}
+
+TEST(MappedFile, BytesMadeOnUse_AreMadeOnceAndOnlyThen) {
+  std::atomic<int> made = 0;
+  const auto file = MappedFile::make_on_use("origin", 5, [&](std::span<std::byte> bytes) {
+    ++made;
+    std::ranges::fill(bytes, std::byte{'x'});
+  });
+  file->release(0, 5);
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(file->path(), "origin");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] { file->prefetch(0, 5); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(file->bytes().size(), 5u);
+  EXPECT_EQ(file->bytes()[4], std::byte{'x'});
+  EXPECT_EQ(made, 1);
+  const auto empty = MappedFile::make_on_use("origin", 0, [](std::span<std::byte>) {});
+  EXPECT_TRUE(empty->bytes().empty());
+}
+
+TEST(MappedFile, BytesMadeOnUse_LeaveMemoryAndComeBack) {
+  constexpr int64_t kBytes = 64 << 20;
+  constexpr int64_t kSlack = 4 << 20;
+  const auto file = MappedFile::make_on_use("origin", kBytes, [](std::span<std::byte> bytes) {
+    std::ranges::fill(bytes, std::byte{'x'});
+  });
+  const int64_t before = resident_bytes();
+  file->prefetch(0, kBytes);
+  EXPECT_GT(resident_bytes() - before, kBytes - kSlack);
+  file->release(0, kBytes);
+  EXPECT_LT(resident_bytes() - before, kSlack);
+  EXPECT_EQ(file->bytes()[0], std::byte{'x'});
+  EXPECT_EQ(file->bytes()[kBytes - 1], std::byte{'x'});
+}
+
+TEST(MappedFile, BytesMadeOnUse_SayWhereTheyCannotBe) {
+  const TemporaryFolder folder;
+  const char* old = std::getenv("TMPDIR");
+  const std::string restored = old != nullptr ? old : "";
+  const auto gone = folder / "gone";
+  std::filesystem::create_directory(gone);
+  setenv("TMPDIR", gone.c_str(), 1);
+  std::filesystem::remove(gone);
+  const auto file = MappedFile::make_on_use("origin", 5, [](std::span<std::byte>) {});
+  expect_error(ErrorKind::kInput, {"origin", "TMPDIR"}, [&] { file->bytes(); });
+  old != nullptr ? setenv("TMPDIR", restored.c_str(), 1) : unsetenv("TMPDIR");
+  EXPECT_EQ(file->bytes().size(), 5u);  // once there is a place
 }
 
 TEST(MappedFile, RangeOutsideTheFile_IsInternalError) {

@@ -1,0 +1,140 @@
+// The list of targets, with the words their readers know.
+#include <string>
+
+#include "fuzz/fuzz_targets.h"
+#include "fuzz/target.h"
+
+namespace linscan::fuzz {
+namespace {
+
+constexpr std::string_view kJsonWords[] = {"{",
+                                           "}",
+                                           "[",
+                                           "]",
+                                           ",",
+                                           ":",
+                                           "\"",
+                                           "\\",
+                                           "0",
+                                           "-1",
+                                           "1e3",
+                                           "1e999",
+                                           "0.5",
+                                           "null",
+                                           "true",
+                                           "false",
+                                           "\"\"",
+                                           "[]",
+                                           "{}",
+                                           "18446744073709551615",
+                                           "9223372036854775807",
+                                           "4294967296",
+                                           "2147483648",
+                                           "\xff",
+                                           "\\u0000",
+                                           "\\ud800",
+                                           "[[[[[[[[",
+                                           "{\"a\":",
+                                           "\"F8_E4M3\"",
+                                           "\"shape\"",
+                                           "\"__metadata__\"",
+                                           "\"weight_map\"",
+                                           "\"../x\"",
+                                           "\"type\":",
+                                           "\"Sequence\"",
+                                           "\"Split\"",
+                                           "\"ByteLevel\"",
+                                           "\"Metaspace\"",
+                                           "\"Replace\"",
+                                           "\"Strip\"",
+                                           "\"Prepend\"",
+                                           "\"ByteFallback\"",
+                                           "\"Fuse\"",
+                                           "\"Digits\"",
+                                           "\"NFD\"",
+                                           "\"TemplateProcessing\"",
+                                           "\"BPE\"",
+                                           "\"Unigram\"",
+                                           "{\"Regex\":\"(a+)+$\"}",
+                                           "{\"Regex\":\"(?=a)*\"}",
+                                           "{\"String\":\"\"}",
+                                           "\"MergedWithPrevious\"",
+                                           "\"Removed\"",
+                                           "\"Contiguous\"",
+                                           "\"rope_type\":\"yarn\"",
+                                           "\"rope_type\":\"dynamic\"",
+                                           "\"rope_type\":\"longrope\"",
+                                           "\"rope_type\":\"linear\"",
+                                           "\"full_attention\"",
+                                           "\"sliding_attention\"",
+                                           "\xe2\x96\x81"};
+
+constexpr std::string_view kPickleWords[] = {"PK\3\4",
+                                             "PK\1\2",
+                                             "PK\5\6",
+                                             "PK\6\6",
+                                             "PK\6\7",
+                                             "(",
+                                             "t",
+                                             "R",
+                                             "b",
+                                             "Q",
+                                             "u",
+                                             "s",
+                                             "e",
+                                             "a",
+                                             "}",
+                                             "]",
+                                             ")",
+                                             "N",
+                                             ".",
+                                             "h\1",
+                                             "q\1",
+                                             "h\2",
+                                             "j",
+                                             "r",
+                                             "K\1",
+                                             "J\xff\xff\xff\xff",
+                                             "\x85",
+                                             "\x86",
+                                             "\x87",
+                                             "\x88",
+                                             "\x93",
+                                             "\x94",
+                                             "\x8a\x08",
+                                             "ctorch\nFloatStorage\n",
+                                             "ctorch\nDoubleStorage\n",
+                                             "ctorch\nSize\n",
+                                             "ctorch\nbool\n",
+                                             "cposix\nsystem\n",
+                                             "ccollections\nOrderedDict\n",
+                                             "ctorch._utils\n_rebuild_tensor_v2\n",
+                                             "ctorch._utils\n_rebuild_tensor_v3\n",
+                                             "ctorch._utils\n_rebuild_parameter\n",
+                                             "\x8c\1w",
+                                             "archive/data.pkl",
+                                             "archive/data/0",
+                                             "\xff\xff\xff\xff",
+                                             "\xff\xff\xff\xff\xff\xff\xff\x7f"};
+
+}  // namespace
+
+std::span<const Target> targets() {
+  static constexpr Target kTargets[] = {
+      {"safetensors", fuzz_safetensors, seeds_safetensors, kJsonWords},
+      {"safetensors_header", fuzz_safetensors_header, seeds_safetensors_header, kJsonWords},
+      {"index", fuzz_index, seeds_index, kJsonWords},
+      {"torch_file", fuzz_torch_file, seeds_torch_file, kPickleWords},
+      {"pickle", fuzz_pickle, seeds_pickle, kPickleWords},
+      {"config", fuzz_config, seeds_config, kJsonWords},
+      {"tokenizer", fuzz_tokenizer, seeds_tokenizer, kJsonWords},
+  };
+  return kTargets;
+}
+
+std::string& last_outcome() {
+  static std::string outcome;
+  return outcome;
+}
+
+}  // namespace linscan::fuzz
