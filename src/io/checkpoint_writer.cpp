@@ -63,12 +63,15 @@ struct CheckpointWriter::State {
   CheckpointWriterOptions options;
   StagedFolder folder;
   std::vector<Shard> shards;
-  std::map<std::string, size_t, std::less<>> shard_of;  // tensor -> index into `shards`
-  std::map<std::string, std::string, std::less<>> files;
+  std::map<std::string, size_t, std::less<>> shard_of;    // tensor -> index into `shards`
+  std::map<std::string, std::string, std::less<>> files;  // of add_file
+  std::string source_config;                              // text of the source's config.json
+  std::vector<std::string> carried;                       // names of files in the source
   int64_t total_bytes = 0;
   int64_t total_parameters = 0;
 
   std::string name() const { return folder.target().string(); }
+  void read_source();
   void plan(std::vector<TensorEntry> entries);
   void note_aliases();
   SafetensorsWriter& open(Shard& shard);
@@ -77,6 +80,17 @@ struct CheckpointWriter::State {
   void write_config(const Json& config) const;
   void carry_files() const;
 };
+
+// At once, so that what is wrong with the source is said before hours of work.
+void CheckpointWriter::State::read_source() {
+  const fs::path path = options.source / kConfigFile;
+  source_config = read_file(path);
+  LINSCAN_CHECK(parse_json(source_config, path.string()).is_object(),
+                kInput,
+                "{}: is no JSON object",
+                path.string());
+  carried = carried_files(options.source);
+}
 
 void CheckpointWriter::State::plan(std::vector<TensorEntry> entries) {
   LINSCAN_CHECK(options.max_shard_bytes > 0,
@@ -148,13 +162,10 @@ void CheckpointWriter::State::write_config(const Json& config) const {
                 "{}: config.json would be a JSON {}, expected an object",
                 name(),
                 config.type_name());
-  std::string text;
-  if (options.source.empty()) {
-    text = config.dump(2) + "\n";
-  } else {
-    const fs::path path = options.source / kConfigFile;
-    text = edit_json(read_file(path), config, path.string());
-  }
+  const std::string text =
+      options.source.empty()
+          ? config.dump(2) + "\n"
+          : edit_json(source_config, config, (options.source / kConfigFile).string());
   write_file_atomically(folder.staging() / kConfigFile, text);
 }
 
@@ -163,10 +174,7 @@ void CheckpointWriter::State::carry_files() const {
     check_interrupt();
     write_file_atomically(folder.staging() / file, content);
   }
-  if (options.source.empty()) {
-    return;
-  }
-  for (const std::string& file : carried_files(options.source)) {
+  for (const std::string& file : carried) {
     if (!files.contains(file)) {
       copy_content(options.source / file, folder.staging() / file);
     }
@@ -180,6 +188,9 @@ CheckpointWriter::CheckpointWriter(const fs::path& folder,
     require_apart(folder, options.source);
   }
   state_ = std::make_unique<State>(folder, std::move(options));
+  if (!state_->options.source.empty()) {
+    state_->read_source();
+  }
   state_->plan(std::move(entries));
   require_space(state_->folder, state_->total_bytes);
 }

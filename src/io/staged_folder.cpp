@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "io/carried_files.h"
 #include "linscan/base/error.h"
 #include "linscan/base/log.h"
 
@@ -46,14 +48,23 @@ bool is_weight_file(const std::string& name) {
          (name.starts_with("pytorch_model") && name.ends_with(".bin"));
 }
 
+// Files that describe a model. Not among them: the state of a training (optimizer.pt, *.pth,
+// training_args.bin), archives, and whatever else people keep.
+bool is_description(const std::string& name) {
+  constexpr std::array<std::string_view, 9> kEndings = {
+      ".json", ".jinja", ".model", ".txt", ".md", ".py", ".toml", ".csv", ".html"};
+  const auto ends = [&](std::string_view ending) { return name.ends_with(ending); };
+  return is_carried(name) || std::ranges::any_of(kEndings, ends) || name == ".gitattributes";
+}
+
 // Why `folder` is no checkpoint that may be replaced; empty when it is one.
 std::string reject_checkpoint(const fs::path& folder) {
   bool has_config = false;
   bool has_weights = false;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_directory()) {
-      return fmt::format("it has a folder {} inside", name);
+    if (entry.is_directory() || (!is_weight_file(name) && !is_description(name))) {
+      return fmt::format("it also holds {}", name);
     }
     has_config |= name == "config.json";
     has_weights |= is_weight_file(name);
@@ -89,8 +100,8 @@ void require_replaceable(const fs::path& target, bool force) {
   const std::string problem = reject_checkpoint(target);
   LINSCAN_CHECK(problem.empty(),
                 kInput,
-                "{}: is not replaced even with --force: {}, so it is more than a checkpoint that "
-                "can be written again; remove it yourself or choose another folder",
+                "{}: is not replaced even with --force, because it is not just a checkpoint: {}; "
+                "remove it yourself or choose another folder",
                 name,
                 problem);
 }

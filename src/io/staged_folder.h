@@ -12,8 +12,9 @@ class StagedFolder {
  public:
   // Makes the staging folder, and the folders above `folder` that are missing. `folder` may be
   // absent or empty; with `force` it may also be a checkpoint, which stays as it is until commit().
-  // A checkpoint is a folder with config.json, weights and no folders inside: nothing else is ever
-  // replaced, so that a mistyped name costs nothing. Throws Error(kInput).
+  // A checkpoint is a folder with config.json, weights, and nothing else but files that describe a
+  // model: no folders, no state of a training. Nothing else is ever replaced, so that a mistyped
+  // name costs nothing. Throws Error(kInput).
   StagedFolder(const std::filesystem::path& folder, bool force);
   // Without commit() removes all that was made.
   ~StagedFolder();

@@ -42,7 +42,8 @@ class CheckpointWriter {
   // save_pretrained takes model order; where transformers renames tensors on loading, the natural
   // order of names. Throws Error(kInput) when `folder` cannot be written: it exists and is not
   // empty, and `force` is not given or it is no checkpoint; it lies in, around or behind
-  // `options.source`; its file system has too little space. Throws Error(kInternal) for unusable or
+  // `options.source`; its file system has too little space; or when
+  // `options.source` has no readable config.json. Throws Error(kInternal) for unusable or
   // repeated names, impossible shapes, and aliases of or to tensors that do not fit `entries`.
   CheckpointWriter(const std::filesystem::path& folder,
                    std::vector<TensorEntry> entries,

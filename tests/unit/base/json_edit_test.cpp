@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 
 #include "unit/base/test_files.h"
@@ -111,6 +113,83 @@ TEST(EditJson, NoObject_IsRefused) {
   expect_error(ErrorKind::kInput, {"twice"}, [] {
     edit_json(R"({"a":1,"\u0061":2})", Json::object(), "here.json");
   });
+}
+
+// Random documents in random layouts.
+class RandomJson {
+ public:
+  explicit RandomJson(uint32_t seed) : random_(seed) {}
+
+  size_t below(size_t end) { return random_() % end; }
+  Json value(int depth) {
+    switch (below(depth > 3 ? 4 : 6)) {
+      case 0:
+        return Json(nullptr);
+      case 1:
+        return Json(below(1000));
+      case 2:
+        return Json(static_cast<double>(below(1000)) / 8);
+      case 3:
+        return Json("text ]}\", \\");
+      case 4: {
+        Json list = Json::array();
+        for (size_t i = below(4); i > 0; --i) {
+          list.push_back(value(depth + 1));
+        }
+        return list;
+      }
+      default:
+        return object(depth + 1);
+    }
+  }
+  Json object(int depth) {
+    Json out = Json::object();
+    for (size_t i = below(6); i > 0; --i) {
+      out["abcdef"[below(6)] + std::string("\"\\{")] = value(depth);
+    }
+    return out;
+  }
+  // Removes, changes and adds members, also inside.
+  void change(Json& object) {
+    for (size_t i = below(4); i > 0 && !object.empty(); --i) {
+      const std::string name =
+          std::next(object.begin(), static_cast<int64_t>(below(object.size()))).key();
+      if (object[name].is_object() && below(2) == 0) {
+        change(object[name]);
+      } else if (below(2) == 0) {
+        object.erase(name);
+      } else {
+        object[name] = value(2);
+      }
+    }
+    object["new"] = value(2);
+  }
+  std::string layout(const Json& json) {
+    switch (below(3)) {
+      case 0:
+        return json.dump();
+      case 1:
+        return json.dump(static_cast<int>(below(5)), ' ', below(2) == 0) + "\n";
+      default:
+        return json.dump(1, '\t');
+    }
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+TEST(EditJson, RandomDocuments_SayWhatTheyShould) {
+  for (uint32_t seed = 0; seed < 3000; ++seed) {
+    RandomJson random(seed);
+    Json json = random.object(0);
+    const std::string text = random.layout(json);
+    EXPECT_EQ(edit_json(text, json, "test"), text) << "seed " << seed;
+    random.change(json);
+    const std::string out = edit_json(text, json, "test");
+    EXPECT_EQ(nlohmann::json(parse_json(out, "test")), nlohmann::json(json)) << "seed " << seed;
+    EXPECT_EQ(edit_json(out, json, "test"), out) << "seed " << seed;
+  }
 }
 
 }  // namespace

@@ -126,6 +126,25 @@ TEST(CheckpointWriter, SourceAsOutput_IsRefusedEvenWithForce) {
   EXPECT_EQ(names_in(folder / "source"), (Names{"config.json", "model.safetensors"}));
 }
 
+TEST(CheckpointWriter, UnusableSource_IsRefusedAtOnce) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "source");
+  const auto refuses = [&](const std::vector<std::string>& parts) {
+    expect_error(ErrorKind::kInput, parts, [&] {
+      CheckpointWriter(folder / "out", kTwo, {.source = folder / "source"});
+    });
+    EXPECT_EQ(folder.names(), Names{"source"});
+  };
+  refuses({"source/config.json", "no such file"});
+  folder.write("source/config.json", "[]");
+  refuses({"source/config.json", "no JSON object"});
+  folder.write("source/config.json", "{");
+  refuses({"source/config.json", "not valid JSON"});
+  folder.write("source/config.json", "{}");
+  fs::create_symlink("gone", folder / "source/tokenizer.json");
+  refuses({"tokenizer.json", "no regular file"});
+}
+
 TEST(CheckpointWriter, MoreThanTheDiskHolds_IsRefusedAtOnce) {
   const TemporaryFolder folder;
   expect_error(ErrorKind::kInput, {"out: the weights need", "left"}, [&] {

@@ -158,20 +158,6 @@ TEST(CheckpointWriter, SourceOfLinks_IsCarriedAsContent) {
   EXPECT_EQ(content_of(folder / "out/tokenizer.json"), "{\"version\": 1}");
 }
 
-TEST(CheckpointWriter, BrokenLinkInSource_IsRefusedAndLeavesNothing) {
-  const TemporaryFolder folder;
-  make_source(folder);
-  fs::create_symlink("gone", folder / "source/tokenizer.json");
-  {
-    CheckpointWriter writer(folder / "out", kTwo, {.source = folder / "source"});
-    write_all(writer, kTwo);
-    expect_error(ErrorKind::kInput, {"tokenizer.json", "no regular file"}, [&] {
-      writer.commit(Json::object());
-    });
-  }
-  EXPECT_EQ(folder.names(), Names{"source"});
-}
-
 TEST(CheckpointWriter, Alias_StandsInTheFileOfTheTensorKept) {
   const TemporaryFolder folder;
   CheckpointWriter writer(

@@ -1,8 +1,19 @@
 #include "io/staged_folder.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -84,7 +95,7 @@ TEST(StagedFolder, EmptyFolder_NeedsNoForce) {
 
 TEST(StagedFolder, Checkpoint_NeedsForceAndIsReplacedWhole) {
   const TemporaryFolder folder;
-  const Names files = {"config.json", "model-00001-of-00001.safetensors", "notes"};
+  const Names files = {"config.json", "model-00001-of-00001.safetensors", "notes.md"};
   make(folder, "out", files);
   expect_refused(folder / "out", false, {"out: exists and is not empty", "--force"});
   StagedFolder out(folder / "out", true);
@@ -92,7 +103,7 @@ TEST(StagedFolder, Checkpoint_NeedsForceAndIsReplacedWhole) {
   EXPECT_EQ(content_of(folder / "out/config.json"), "config.json");
   out.commit();
   EXPECT_EQ(content_of(folder / "out/config.json"), "new");
-  EXPECT_FALSE(fs::exists(folder / "out/notes"));
+  EXPECT_FALSE(fs::exists(folder / "out/notes.md"));
   EXPECT_EQ(folder.names(), Names{"out"});
 }
 
@@ -111,11 +122,13 @@ TEST(StagedFolder, AnythingElse_IsNotReplacedEvenWithForce) {
   const TemporaryFolder folder;
   make(folder, "home", {"config.json", "model.safetensors"});
   make(folder, "home/documents", {});
+  make(folder, "training", {"config.json", "model.safetensors", "optimizer.pt"});
   make(folder, "weights", {"model.safetensors"});
-  make(folder, "configs", {"config.json", "other.bin"});
+  make(folder, "configs", {"config.json", "tokenizer.json"});
   folder.write("file", "x");
   fs::create_directory_symlink(folder / "nowhere", folder / "link");
   expect_refused(folder / "home", true, {"not replaced even with --force", "documents"});
+  expect_refused(folder / "training", true, {"also holds optimizer.pt"});
   expect_refused(folder / "weights", true, {"no config.json"});
   expect_refused(folder / "configs", true, {"no weights"});
   expect_refused(folder / "file", true, {"is not a folder"});
@@ -124,7 +137,68 @@ TEST(StagedFolder, AnythingElse_IsNotReplacedEvenWithForce) {
   expect_refused("/", true, {"name a folder inside it"});
   expect_refused("/proc", true, {"mount point"});
   expect_refused("", true, {"empty"});
-  EXPECT_EQ(folder.names(), (Names{"configs", "file", "home", "link", "weights"}));
+  EXPECT_EQ(folder.names(), (Names{"configs", "file", "home", "link", "training", "weights"}));
+}
+
+// Lets this process believe that the file system cannot exchange two names, as NFS cannot.
+void refuse_exchange() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[4])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RENAME_EXCHANGE, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter = {.len = std::size(program), .filter = program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+    std::exit(3);
+  }
+}
+
+TEST(StagedFolderDeathTest, FileSystemWithoutExchange_ReplacesInTwoSteps) {
+  const TemporaryFolder folder;
+  make(folder, "out", {"config.json", "model.safetensors"});
+  const auto replacing_run = [&] {
+    refuse_exchange();
+    StagedFolder out(folder / "out", true);
+    write_file_atomically(out.staging() / "config.json", "new");
+    out.commit();
+    std::exit(42);
+  };
+  EXPECT_EXIT(replacing_run(), ::testing::ExitedWithCode(42), "");
+  EXPECT_EQ(content_of(folder / "out/config.json"), "new");
+  EXPECT_FALSE(fs::exists(folder / "out/model.safetensors"));
+  EXPECT_EQ(folder.names(), Names{"out"});
+}
+
+TEST(StagedFolderDeathTest, SecondStepFails_PutsTheOldFolderBack) {
+  const TemporaryFolder folder;
+  if (mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
+    GTEST_SKIP() << "nothing can be mounted here: " << std::strerror(errno);
+  }
+  umount(folder.path().c_str());
+  make(folder, "out", {"config.json", "model.safetensors"});
+  const auto failing_run = [&] {
+    refuse_exchange();
+    StagedFolder out(folder / "out", true);
+    // What is mounted cannot be renamed.
+    mount("tmpfs", out.staging().c_str(), "tmpfs", 0, "size=64k");
+    std::string message;
+    try {
+      out.commit();
+    } catch (const Error& e) {
+      message = e.what();
+    }
+    umount(out.staging().c_str());
+    fs::remove(out.staging());
+    std::exit(message.ends_with("cannot be put in place: Device or resource busy") ? 42 : 1);
+  };
+  EXPECT_EXIT(failing_run(), ::testing::ExitedWithCode(42), "");
+  EXPECT_EQ(content_of(folder / "out/config.json"), "config.json");
+  EXPECT_EQ(content_of(folder / "out/model.safetensors"), "model.safetensors");
+  EXPECT_EQ(folder.names(), Names{"out"});
 }
 
 TEST(StagedFolder, FolderFilledMeanwhile_IsNotReplaced) {
