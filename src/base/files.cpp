@@ -23,6 +23,12 @@ std::string temporary_suffix() {
   return ".tmp-" + std::to_string(getpid());
 }
 
+// What to do about a failed write, where that is known.
+std::string_view advice(int error) {
+  const bool is_full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  return is_full ? "; make room or write elsewhere, nothing half-written is kept" : "";
+}
+
 void require_writable_folder(const fs::path& folder, const fs::path& output) {
   // The folder itself may be made by us: what counts is the first ancestor that exists.
   fs::path existing = folder;
@@ -84,7 +90,12 @@ void AtomicFile::write_at(int64_t offset, const void* data, int64_t bytes) {
       continue;
     }
     if (done <= 0) {
-      fail_input("{}: writing failed at byte {}: {}", path_.string(), offset, std::strerror(errno));
+      const int error = errno;
+      fail_input("{}: writing failed at byte {}: {}{}",
+                 path_.string(),
+                 offset,
+                 std::strerror(error),
+                 advice(error));
     }
     from += done;
     offset += done;
@@ -93,15 +104,16 @@ void AtomicFile::write_at(int64_t offset, const void* data, int64_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (fsync(fd_) != 0 || close(fd_) != 0) {
-    const int error = errno;
-    fd_ = -1;
-    unlink(temporary_.c_str());
-    fail_input("{}: writing failed: {}", path_.string(), std::strerror(error));
+  int error = fsync(fd_) == 0 ? 0 : errno;
+  if (close(std::exchange(fd_, -1)) != 0 && error == 0) {
+    error = errno;
   }
-  fd_ = -1;
+  if (error != 0) {
+    unlink(temporary_.c_str());
+    fail_input("{}: writing failed: {}{}", path_.string(), std::strerror(error), advice(error));
+  }
   if (rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int error = errno;
+    error = errno;
     unlink(temporary_.c_str());
     fail_input("{}: cannot be put in place: {}", path_.string(), std::strerror(error));
   }

@@ -255,4 +255,18 @@ std::string_view reject_name(std::string_view name) {
   return name == kMetadataKey ? "is reserved" : "";
 }
 
+int64_t require_writable_entry(const TensorEntry& entry, std::string_view what) {
+  const std::string_view problem = reject_name(entry.name);
+  LINSCAN_CHECK(
+      problem.empty(), kInternal, "{}: tensor name {} {}", what, show(entry.name), problem);
+  const int64_t bytes = tensor_bytes(entry.dtype, entry.shape);
+  LINSCAN_CHECK(bytes >= 0,
+                kInternal,
+                "{}: tensor {}: impossible shape [{}]",
+                what,
+                show(entry.name),
+                fmt::join(entry.shape, ", "));
+  return bytes;
+}
+
 }  // namespace linscan

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "linscan/io/dtype.h"
+#include "linscan/io/safetensors.h"
 
 namespace linscan {
 
@@ -45,5 +46,9 @@ int64_t tensor_bytes(DType dtype, const std::vector<int64_t>& shape);
 // Why `name` cannot name a tensor; empty when it can. Control characters could forge log lines and
 // the lines of the weights digest.
 std::string_view reject_name(std::string_view name);
+
+// Bytes of a tensor that is to be written to `what`. Throws Error(kInternal) for an unusable name
+// or an impossible shape.
+int64_t require_writable_entry(const TensorEntry& entry, std::string_view what);
 
 }  // namespace linscan

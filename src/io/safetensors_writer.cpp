@@ -29,18 +29,11 @@ SafetensorsHeader lay_out(const std::filesystem::path& path,
   header.metadata.emplace("format", "pt");
   int64_t end = 0;
   for (TensorEntry& entry : entries) {
-    const std::string_view problem = reject_name(entry.name);
-    const int64_t bytes = tensor_bytes(entry.dtype, entry.shape);
+    const int64_t bytes = require_writable_entry(entry, path.string());
     const int64_t begin = end;
-    LINSCAN_CHECK(problem.empty(),
+    LINSCAN_CHECK(!__builtin_add_overflow(begin, bytes, &end),
                   kInternal,
-                  "{}: tensor name {} {}",
-                  path.string(),
-                  show(entry.name),
-                  problem);
-    LINSCAN_CHECK(bytes >= 0 && !__builtin_add_overflow(begin, bytes, &end),
-                  kInternal,
-                  "{}: tensor {}: impossible shape [{}]",
+                  "{}: tensor {}: impossible shape [{}]: the file would exceed 63 bits",
                   path.string(),
                   show(entry.name),
                   fmt::join(entry.shape, ", "));
