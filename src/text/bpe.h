@@ -60,7 +60,9 @@ class BpeModel final : public PieceModel {
   std::pair<int, size_t> junction_index(std::string_view text, size_t at) const;
   size_t next_cut(std::string_view piece, size_t begin) const;
 
-  void encode_cached(std::string_view piece, ModelScratch& scratch, std::vector<int32_t>& out) const;
+  void encode_cached(std::string_view piece,
+                     ModelScratch& scratch,
+                     std::vector<int32_t>& out) const;
   void encode_uncached(std::string_view piece,
                        ModelScratch& scratch,
                        std::vector<int32_t>& out) const;

@@ -4,7 +4,7 @@
 
 #include "linscan/base/error.h"
 #include "linscan/text/utf8.h"
-#include "text/unicode.h"
+#include "text/grapheme.h"
 #include "text/utf8.h"
 
 namespace linscan {

@@ -28,9 +28,8 @@ ModelType parse_model_type(const JsonNode& model, const TokenizerFile& content) 
                                                 : "without merges or scores";
   if (name == "BPE") return ModelType::kBpe;
   if (name == "Unigram") return ModelType::kUnigram;
-  fail_unsupported("{}: model type \"{}\" is not supported; supported: BPE, Unigram",
-                   model.where(),
-                   name);
+  fail_unsupported(
+      "{}: model type \"{}\" is not supported; supported: BPE, Unigram", model.where(), name);
 }
 
 BpeOptions parse_bpe_options(const JsonNode& model) {
@@ -77,8 +76,7 @@ void set_bpe(const JsonNode& root,
                 model.where());
   LINSCAN_CHECK(content.has_merges, kInput, "{}.merges: missing, or not an array", model.where());
   BpeOptions options = parse_bpe_options(model);
-  const bool takes_bytes =
-      BpeModel::takes_raw_bytes(*parts.vocabulary) && !options.byte_fallback;
+  const bool takes_bytes = BpeModel::takes_raw_bytes(*parts.vocabulary) && !options.byte_fallback;
   parts.pre_tokenizer = take_pre_tokenizer(root, takes_bytes, options.raw_bytes);
   parts.model = std::make_unique<BpeModel>(
       parts.vocabulary, content.merges, std::move(options), model.where());

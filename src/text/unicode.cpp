@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "text/utf8.h"
-
 namespace linscan {
 namespace {
 
@@ -75,25 +73,6 @@ constexpr Range kUnknownToNormalizers[] = {
     {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
 };
 
-// Characters whose place in grapheme clusters utf8proc does not know yet: extending marks, a
-// prefix, controls, and one that no longer is a prefix. Each with an older character of that kind.
-struct ClusterKind {
-  char32_t first;
-  char32_t last;
-  char32_t like;
-};
-constexpr char32_t kMark = 0x301;
-constexpr ClusterKind kLaterClusterKinds[] = {
-    {0x897, 0x897, kMark},     {0x1ACF, 0x1ADD, kMark},   {0x1AE0, 0x1AEB, kMark},
-    {0x2065, 0x2065, 1},       {0xFFF0, 0xFFF8, 1},       {0x10D69, 0x10D6D, kMark},
-    {0x10EFA, 0x10EFC, kMark}, {0x113B8, 0x113C0, kMark}, {0x113C2, 0x113C2, kMark},
-    {0x113C5, 0x113C5, kMark}, {0x113C7, 0x113CA, kMark}, {0x113CC, 0x113D0, kMark},
-    {0x113D1, 0x113D1, 0x600}, {0x113D2, 0x113D2, kMark}, {0x113E1, 0x113E2, kMark},
-    {0x11A3A, 0x11A3A, 'a'},   {0x11B60, 0x11B67, kMark}, {0x11F5A, 0x11F5A, kMark},
-    {0x1611E, 0x1612F, kMark}, {0x1E5EE, 0x1E5EF, kMark}, {0x1E6E3, 0x1E6E3, kMark},
-    {0x1E6E6, 0x1E6E6, kMark}, {0x1E6EE, 0x1E6EF, kMark}, {0x1E6F5, 0x1E6F5, kMark},
-};
-
 template <typename Table>
 auto find_range(const Table& table, char32_t c) {
   const auto after =
@@ -123,25 +102,6 @@ std::span<const LaterAssignment> later_assignments() {
 
 bool unknown_to_normalizers(char32_t c) {
   return c >= 0x7FD && find_range(kUnknownToNormalizers, c) != std::end(kUnknownToNormalizers);
-}
-
-size_t grapheme_end(std::string_view text, size_t begin) {
-  const auto kind_at = [&](size_t at) {
-    const auto row = find_range(kLaterClusterKinds, code_point_at(text, at).value);
-    return static_cast<utf8proc_int32_t>(
-        row == std::end(kLaterClusterKinds) ? code_point_at(text, at).value : row->like);
-  };
-  const auto is_ascii = [&](size_t at) { return static_cast<unsigned char>(text[at]) < 0x80; };
-  utf8proc_int32_t state = 0;
-  size_t at = begin;
-  while (true) {
-    const size_t next = at + static_cast<size_t>(code_point_at(text, at).bytes);
-    if (next >= text.size()) return text.size();
-    // Of ASCII only a line break of two characters stays together.
-    if (is_ascii(at) && is_ascii(next) && text[at] != '\r') return next;
-    if (utf8proc_grapheme_break_stateful(kind_at(at), kind_at(next), &state)) return next;
-    at = next;
-  }
 }
 
 bool is_white_space(char32_t c) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 
 namespace linscan {
 
@@ -29,9 +28,5 @@ std::span<const LaterAssignment> later_assignments();
 // Unicode 9 is what HF's normalisation tables know. True for the characters assigned later that
 // NFC, NFD, NFKC or NFKD would change or reorder: they must be passed through as HF does.
 bool unknown_to_normalizers(char32_t c);
-
-// End of the extended grapheme cluster of `text` that starts at `begin` < size (Unicode 17, as in
-// HF). Precondition: valid UTF-8, `begin` at the start of a cluster.
-size_t grapheme_end(std::string_view text, size_t begin);
 
 }  // namespace linscan
