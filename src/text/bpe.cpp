@@ -177,7 +177,7 @@ const BpeModel::Merge& BpeModel::find_merge(int32_t left, int32_t right) const {
 }
 
 void BpeModel::encode(std::string_view piece,
-                      BpeScratch& scratch,
+                      ModelScratch& scratch,
                       std::vector<int32_t>& out) const {
   if (piece.size() <= WordCache::kMaxBytes) {
     encode_cached(piece, scratch, out);
@@ -204,7 +204,7 @@ void BpeModel::encode(std::string_view piece,
 }
 
 void BpeModel::encode_cached(std::string_view piece,
-                             BpeScratch& scratch,
+                             ModelScratch& scratch,
                              std::vector<int32_t>& out) const {
   const WordCache::Key key = WordCache::make_key(piece);
   const std::span<const int32_t> cached = scratch.cache.find(key, piece);
@@ -222,7 +222,7 @@ void BpeModel::encode_cached(std::string_view piece,
 }
 
 void BpeModel::encode_uncached(std::string_view piece,
-                               BpeScratch& scratch,
+                               ModelScratch& scratch,
                                std::vector<int32_t>& out) const {
   LINSCAN_CHECK(piece.size() < std::numeric_limits<uint32_t>::max(),
                 kInput,
@@ -276,7 +276,7 @@ bool BpeModel::append_byte_tokens(std::string_view character, std::vector<int32_
 }
 
 // ranks[i] is the rank of the pair (i, i + 1).
-void BpeModel::merge_short(BpeScratch& scratch) const {
+void BpeModel::merge_short(ModelScratch& scratch) const {
   std::vector<int32_t>& symbols = scratch.symbols;
   if (symbols.size() < 2) return;
   uint32_t ranks[kShortPiece];
@@ -295,7 +295,7 @@ void BpeModel::merge_short(BpeScratch& scratch) const {
 }
 
 // A heap of (rank, position); an entry whose pair has changed since is skipped. O(n log n).
-void BpeModel::merge_long(BpeScratch& scratch) const {
+void BpeModel::merge_long(ModelScratch& scratch) const {
   std::vector<int32_t>& symbols = scratch.symbols;
   const auto n = static_cast<uint32_t>(symbols.size());
   scratch.ranks.assign(n, kNoRank);

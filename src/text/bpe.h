@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "text/piece_model.h"
 #include "text/vocabulary.h"
-#include "text/word_cache.h"
 
 namespace linscan {
 
@@ -23,17 +23,7 @@ struct BpeOptions {
   bool raw_bytes = false;  // pieces are bytes whose characters in GPT-2's alphabet are the symbols
 };
 
-// What one thread needs while it encodes; reused from call to call.
-struct BpeScratch {
-  WordCache cache;
-  std::vector<int32_t> symbols;
-  std::vector<uint32_t> ranks;
-  std::vector<uint32_t> next;
-  std::vector<uint32_t> previous;
-  std::vector<uint64_t> heap;
-};
-
-class BpeModel {
+class BpeModel final : public PieceModel {
  public:
   // merges: pairs of token strings by rank; of equal pairs the later counts. Errors name `where`
   // and the merge.
@@ -45,9 +35,10 @@ class BpeModel {
   // True when every byte has its character in `vocabulary`: only then can pieces be raw bytes.
   static bool takes_raw_bytes(const Vocabulary& vocabulary);
 
-  // Appends the ids of `piece` (not empty; valid UTF-8 unless raw_bytes) to `out`. Thread-safe with
-  // a scratch per thread.
-  void encode(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
+  // `piece` is UTF-8, or with raw_bytes anything.
+  void encode(std::string_view piece,
+              ModelScratch& scratch,
+              std::vector<int32_t>& out) const override;
 
  private:
   struct Merge {
@@ -69,14 +60,16 @@ class BpeModel {
   std::pair<int, size_t> junction_index(std::string_view text, size_t at) const;
   size_t next_cut(std::string_view piece, size_t begin) const;
 
-  void encode_cached(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
+  void encode_cached(std::string_view piece,
+                     ModelScratch& scratch,
+                     std::vector<int32_t>& out) const;
   void encode_uncached(std::string_view piece,
-                       BpeScratch& scratch,
+                       ModelScratch& scratch,
                        std::vector<int32_t>& out) const;
   void initial_symbols(std::string_view piece, std::vector<int32_t>& symbols) const;
   bool append_byte_tokens(std::string_view character, std::vector<int32_t>& symbols) const;
-  void merge_short(BpeScratch& scratch) const;
-  void merge_long(BpeScratch& scratch) const;
+  void merge_short(ModelScratch& scratch) const;
+  void merge_long(ModelScratch& scratch) const;
 
   std::shared_ptr<const Vocabulary> vocabulary_;
   BpeOptions options_;

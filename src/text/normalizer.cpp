@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "linscan/base/error.h"
+#include "text/byte_alphabet.h"
+#include "text/charsmap.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -169,6 +171,49 @@ class StripNormalizer final : public Normalizer {
   bool right_;
 };
 
+// What the training data of neural machine translation was cleaned with: most control characters
+// dropped, other kinds of space made spaces.
+class NmtNormalizer final : public Normalizer {
+ public:
+  void apply(std::string& text) const override {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint c = code_point_at(text, at);
+      if (!is_dropped(c.value)) append_utf8(out, is_space(c.value) ? U' ' : c.value);
+      at += static_cast<size_t>(c.bytes);
+    }
+    text = std::move(out);
+  }
+
+ private:
+  static bool is_dropped(char32_t c) {
+    return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+           c == 0x9F;
+  }
+  static bool is_space(char32_t c) {
+    return c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 ||
+           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+           c == 0xFEFF || c == 0xFFFD;
+  }
+};
+
+class PrecompiledNormalizer final : public Normalizer {
+ public:
+  PrecompiledNormalizer(std::string_view bytes, const std::string& where)
+      : charsmap_(bytes, where) {}
+
+  void apply(std::string& text) const override { text = charsmap_.rewrite(text); }
+
+ private:
+  Charsmap charsmap_;
+};
+
+class ByteLevelNormalizer final : public Normalizer {
+ public:
+  void apply(std::string& text) const override { text = bytes_to_characters(text); }
+};
+
 class SequenceNormalizer final : public Normalizer {
  public:
   explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps)
@@ -182,6 +227,13 @@ class SequenceNormalizer final : public Normalizer {
   std::vector<std::unique_ptr<Normalizer>> steps_;
 };
 
+std::unique_ptr<Normalizer> parse_precompiled(const JsonNode& node) {
+  const JsonNode map = node.at("precompiled_charsmap");
+  const auto bytes = decode_base64(map.as_string());
+  LINSCAN_CHECK(bytes, kInput, "{}: not valid base64", map.where());
+  return std::make_unique<PrecompiledNormalizer>(*bytes, map.where());
+}
+
 }  // namespace
 
 std::unique_ptr<Normalizer> make_unicode_normalizer(UnicodeForm form) {
@@ -194,6 +246,9 @@ std::unique_ptr<Normalizer> parse_normalizer(const JsonNode& node) {
   if (type == "NFD") return make_unicode_normalizer(UnicodeForm::kNfd);
   if (type == "NFKC") return make_unicode_normalizer(UnicodeForm::kNfkc);
   if (type == "NFKD") return make_unicode_normalizer(UnicodeForm::kNfkd);
+  if (type == "Nmt") return std::make_unique<NmtNormalizer>();
+  if (type == "Precompiled") return parse_precompiled(node);
+  if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
   if (type == "Lowercase") return std::make_unique<LowercaseNormalizer>();
   if (type == "Prepend") return std::make_unique<PrependNormalizer>(node.at("prepend").as_string());
   if (type == "Replace") {
@@ -211,8 +266,8 @@ std::unique_ptr<Normalizer> parse_normalizer(const JsonNode& node) {
     return std::make_unique<SequenceNormalizer>(std::move(steps));
   }
   fail_unsupported(
-      "{}: normalizer \"{}\" is not supported; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, "
-      "Lowercase, Strip, Sequence",
+      "{}: normalizer \"{}\" is not supported; supported: NFC, NFD, NFKC, NFKD, Nmt, "
+      "Precompiled, Prepend, Replace, Lowercase, Strip, ByteLevel, Sequence",
       node.where(),
       type);
 }

@@ -15,8 +15,8 @@ class Normalizer {
   virtual void apply(std::string& text) const = 0;
 };
 
-// NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip and Sequence of those; other types are
-// refused by name.
+// NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Lowercase, Strip, ByteLevel and
+// Sequence of those; other types are refused by name.
 std::unique_ptr<Normalizer> parse_normalizer(const JsonNode& node);
 
 enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };

@@ -8,13 +8,13 @@ namespace linscan {
 // Where the ids of one encode() call go.
 struct Pipeline::Output {
   std::vector<int32_t>& ids;
-  BpeScratch& scratch;
+  ModelScratch& scratch;
   size_t enough;
 
   bool wants_more() const { return ids.size() < enough; }
 };
 
-std::unique_ptr<BpeScratch> Pipeline::ScratchPool::take() {
+std::unique_ptr<ModelScratch> Pipeline::ScratchPool::take() {
   {
     const std::lock_guard lock(mutex_);
     if (!free_.empty()) {
@@ -23,10 +23,10 @@ std::unique_ptr<BpeScratch> Pipeline::ScratchPool::take() {
       return scratch;
     }
   }
-  return std::make_unique<BpeScratch>();
+  return std::make_unique<ModelScratch>();
 }
 
-void Pipeline::ScratchPool::give_back(std::unique_ptr<BpeScratch> scratch) {
+void Pipeline::ScratchPool::give_back(std::unique_ptr<ModelScratch> scratch) {
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(scratch));
 }

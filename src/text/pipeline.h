@@ -1,5 +1,5 @@
 // The tokenizer.json pipeline: added tokens are cut out, the rest is normalised, cut into pieces
-// and encoded by BPE.
+// and encoded by the model.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "text/added_tokens.h"
-#include "text/bpe.h"
 #include "text/decoder.h"
 #include "text/normalizer.h"
+#include "text/piece_model.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer_backend.h"
@@ -28,7 +28,7 @@ struct PipelineParts {
   std::shared_ptr<const Vocabulary> vocabulary;
   std::unique_ptr<Normalizer> normalizer;
   std::unique_ptr<PreTokenizer> pre_tokenizer;
-  std::unique_ptr<BpeModel> model;
+  std::unique_ptr<PieceModel> model;
   std::unique_ptr<Decoder> decoder;
   std::vector<AddedToken> added_tokens;
   SpecialTokens special_tokens;
@@ -49,12 +49,12 @@ class Pipeline final : public TokenizerBackend {
   // A scratch per running encode() call, kept with its word cache for the next one.
   class ScratchPool {
    public:
-    std::unique_ptr<BpeScratch> take();
-    void give_back(std::unique_ptr<BpeScratch> scratch);
+    std::unique_ptr<ModelScratch> take();
+    void give_back(std::unique_ptr<ModelScratch> scratch);
 
    private:
     std::mutex mutex_;
-    std::vector<std::unique_ptr<BpeScratch>> free_;
+    std::vector<std::unique_ptr<ModelScratch>> free_;
   };
   struct Output;
 

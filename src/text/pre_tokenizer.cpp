@@ -40,7 +40,9 @@ class ByteLevelStep final : public PreTokenizer {
 
   bool split(std::string_view text, bool at_start, PieceSink emit) const override {
     if (add_prefix_space_ && !text.starts_with(' ')) {
-      return split_prefixed(" " + std::string(text), at_start, emit);
+      std::string prefixed(1, ' ');
+      prefixed += text;
+      return split_prefixed(prefixed, at_start, emit);
     }
     return split_prefixed(text, at_start, emit);
   }

@@ -40,7 +40,7 @@ std::string word_set() {
          category_set("M") + category_set("Nd") + category_set("Pc");
 }
 
-// One pass over the pattern; `in_class_` says whether we stand between [ and ].
+// One pass over the pattern; `class_depth_` says in how many classes [..] we stand.
 class Translator {
  public:
   Translator(std::string_view pattern, const std::string& where)
@@ -51,7 +51,7 @@ class Translator {
       const char c = pattern_[at_];
       if (c == '\\') {
         escape();
-      } else if (in_class_) {
+      } else if (class_depth_ > 0) {
         class_character(c);
       } else {
         plain_character(c);
@@ -77,7 +77,7 @@ class Translator {
 
   void plain_character(char c) {
     if (c == '[') {
-      in_class_ = true;
+      class_depth_ = 1;
       copy(next_is("[^") ? 2 : 1);
       if (next_is("]")) refuse("']' as the first character of a class");
       return;
@@ -96,11 +96,24 @@ class Translator {
     }
   }
 
+  // A class inside a class is a union in Ruby; PCRE2 would take its '[' as a character. Its members
+  // are written into the outer class.
   void class_character(char c) {
+    if (c == ']' && class_depth_ > 1) {
+      --class_depth_;
+      ++at_;
+      if (next_is("-") && !next_is("-]")) refuse("a '-' behind a class inside a class");
+      return;
+    }
     if (c == ']') {
-      in_class_ = false;
+      class_depth_ = 0;
     } else if (c == '[') {
-      refuse("a class inside a class");
+      if (next_is("[^") || next_is("[:")) refuse("a negated or named class inside a class");
+      if (next_is("[]")) refuse("']' as the first character of a class");
+      if (at_ > 0 && pattern_[at_ - 1] == '-') refuse("a '-' before a class inside a class");
+      ++class_depth_;
+      ++at_;
+      return;
     } else if (next_is("&&")) {
       refuse("an intersection of classes");
     }
@@ -108,7 +121,7 @@ class Translator {
   }
 
   void put_set(std::string_view set, bool negated) {
-    if (!in_class_) {
+    if (class_depth_ == 0) {
       out_ += fmt::format("[{}{}]", negated ? "^" : "", set);
     } else if (!negated) {
       out_ += set;
@@ -178,7 +191,7 @@ class Translator {
   const std::string& where_;
   std::string out_;
   size_t at_ = 0;
-  bool in_class_ = false;
+  int class_depth_ = 0;
 };
 
 std::string pcre2_message(int code) {

@@ -12,8 +12,9 @@
 namespace linscan {
 
 // Rewrites what the two dialects read differently: \s \w \d \h and the categories \p{..} become
-// what Oniguruma (Unicode 16) means by them. Refuses, naming `where`, what cannot be carried over:
-// class intersections, nested classes, (?m), {n,m}+.
+// what Oniguruma (Unicode 16) means by them, classes inside classes their members. Refuses, naming
+// `where`, what cannot be carried over: class intersections, negated sets and classes inside a
+// class, (?m), {n,m}+.
 std::string translate_regex(std::string_view pattern, const std::string& where);
 
 // Immutable and shareable between threads.

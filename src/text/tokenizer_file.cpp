@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "linscan/base/error.h"
 #include "linscan/text/utf8.h"
+#include "text/json_number.h"
 
 namespace linscan {
 namespace {
@@ -25,7 +27,7 @@ std::pair<std::string, std::string> split_merge(std::string_view text, const std
 }
 
 // The parse events of nlohmann's SAX interface. `vocabulary_path_` and "$.model.merges" are
-// diverted to tables.
+// diverted to tables: an object of token to id, a list of [token, score], a list of merges.
 class Reader : public nlohmann::json_sax<Json> {
  public:
   Reader(std::string what, std::string vocabulary_path)
@@ -35,11 +37,19 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool null() override { return scalar(nullptr); }
   bool boolean(bool value) override { return scalar(value); }
-  bool number_integer(number_integer_t value) override { return scalar(value); }
-  bool number_float(number_float_t value, const string_t&) override { return scalar(value); }
+  bool number_integer(number_integer_t value) override {
+    return mode_ == Mode::kScores ? score(static_cast<double>(value)) : scalar(value);
+  }
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (mode_ != Mode::kScores) return scalar(value);
+    const std::optional<double> number = read_json_number(text);
+    LINSCAN_CHECK(number, kInput, "{}: score {} is too large", entry_where(), text);
+    return score(*number);
+  }
   bool binary(binary_t&) override { return false; }
 
   bool number_unsigned(number_unsigned_t value) override {
+    if (mode_ == Mode::kScores) return score(static_cast<double>(value));
     if (mode_ != Mode::kVocabulary) return scalar(value);
     if (value > static_cast<uint64_t>(Vocabulary::kMaxId))
       value = static_cast<uint64_t>(Vocabulary::kMaxId) + 1;
@@ -48,13 +58,18 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   bool string(string_t& value) override {
+    if (mode_ == Mode::kScores && in_pair_ && pair_size_ == 0) {
+      key_ = std::move(value);
+      ++pair_size_;
+      return true;
+    }
     if (mode_ != Mode::kMerges) return scalar(std::move(value));
     if (in_pair_) {
-      LINSCAN_CHECK(pair_size_ < 2, kInput, "{}: expected two tokens, got more", merge_where());
+      LINSCAN_CHECK(pair_size_ < 2, kInput, "{}: expected two tokens, got more", entry_where());
       (pair_size_ == 0 ? file_.merges.back().first : file_.merges.back().second) = std::move(value);
       ++pair_size_;
     } else {
-      file_.merges.push_back(split_merge(value, merge_where()));
+      file_.merges.push_back(split_merge(value, entry_where()));
     }
     return true;
   }
@@ -62,7 +77,7 @@ class Reader : public nlohmann::json_sax<Json> {
   bool start_object(size_t) override {
     enter();
     if (mode_ == Mode::kDocument && path() == vocabulary_path_) {
-      LINSCAN_CHECK(!file_.has_vocabulary, kInput, "{}: {} appears twice", what_, path());
+      refuse_second(file_.has_vocabulary || file_.has_scores);
       file_.has_vocabulary = true;
       mode_ = Mode::kVocabulary;
       return true;
@@ -93,16 +108,22 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool start_array(size_t) override {
     enter();
-    if (mode_ == Mode::kMerges && !in_pair_) {
+    if ((mode_ == Mode::kMerges || mode_ == Mode::kScores) && !in_pair_) {
       in_pair_ = true;
       pair_size_ = 0;
-      file_.merges.emplace_back();
+      if (mode_ == Mode::kMerges) file_.merges.emplace_back();
       return true;
     }
     if (mode_ == Mode::kDocument && path() == "$.model.merges") {
-      LINSCAN_CHECK(!file_.has_merges, kInput, "{}: {} appears twice", what_, path());
+      refuse_second(file_.has_merges);
       file_.has_merges = true;
       mode_ = Mode::kMerges;
+      return true;
+    }
+    if (mode_ == Mode::kDocument && path() == "$.model.vocab") {
+      refuse_second(file_.has_vocabulary || file_.has_scores);
+      file_.has_scores = true;
+      mode_ = Mode::kScores;
       return true;
     }
     refuse_in_table("an array");
@@ -112,11 +133,15 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool end_array() override {
     --depth_;
-    if (mode_ != Mode::kMerges) {
+    if (mode_ != Mode::kMerges && mode_ != Mode::kScores) {
       close();
     } else if (in_pair_) {
-      LINSCAN_CHECK(
-          pair_size_ == 2, kInput, "{}: expected two tokens, got {}", merge_where(), pair_size_);
+      LINSCAN_CHECK(pair_size_ == 2,
+                    kInput,
+                    "{}: expected {}, got {} of them",
+                    entry_where(),
+                    mode_ == Mode::kMerges ? "two tokens" : "token and score",
+                    pair_size_);
       in_pair_ = false;
     } else {
       mode_ = Mode::kDocument;
@@ -136,7 +161,7 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
  private:
-  enum class Mode { kDocument, kVocabulary, kMerges };
+  enum class Mode { kDocument, kVocabulary, kMerges, kScores };
 
   // Path of the value that comes next: "$.model.vocab".
   std::string path() const {
@@ -149,9 +174,26 @@ class Reader : public nlohmann::json_sax<Json> {
     return path;
   }
 
-  std::string merge_where() const {
+  // The entry of a list that is being read: "$.model.merges[3]".
+  std::string entry_where() const {
+    if (mode_ == Mode::kScores)
+      return fmt::format("{}: $.model.vocab[{}]", what_, file_.scores.size());
     const size_t index = file_.merges.size() - (in_pair_ ? 1 : 0);
     return fmt::format("{}: $.model.merges[{}]", what_, index);
+  }
+
+  // The second member of a [token, score] pair.
+  bool score(double value) {
+    LINSCAN_CHECK(
+        in_pair_ && pair_size_ == 1, kInput, "{}: expected [token, score]", entry_where());
+    file_.vocabulary.add(key_, static_cast<int64_t>(file_.scores.size()), entry_where());
+    file_.scores.push_back(value);
+    ++pair_size_;
+    return true;
+  }
+
+  void refuse_second(bool seen) const {
+    LINSCAN_CHECK(!seen, kInput, "{}: {} appears twice", what_, path());
   }
 
   void enter() {
@@ -166,8 +208,10 @@ class Reader : public nlohmann::json_sax<Json> {
     }
     if (mode_ == Mode::kMerges) {
       fail_input(
-          "{}: expected \"left right\" or [\"left\", \"right\"], got {}", merge_where(), got);
+          "{}: expected \"left right\" or [\"left\", \"right\"], got {}", entry_where(), got);
     }
+    if (mode_ == Mode::kScores)
+      fail_input("{}: expected [token, score], got {}", entry_where(), got);
   }
 
   template <typename Value>

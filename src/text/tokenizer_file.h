@@ -18,8 +18,10 @@ struct TokenizerFile {
   Json rest;  // the document without model.vocab and model.merges
   Vocabulary vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;
-  bool has_vocabulary = false;
+  std::vector<double> scores;   // by id, when the vocabulary is a list of [token, score]
+  bool has_vocabulary = false;  // an object of token to id
   bool has_merges = false;
+  bool has_scores = false;
 };
 
 // `what` names the source in errors. Refuses invalid JSON and UTF-8, deep nesting, repeated keys,

@@ -1,5 +1,6 @@
 // tokenizer.json: from the file to a pipeline.
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -7,21 +8,31 @@
 #include "linscan/base/error.h"
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
+#include "text/bpe.h"
 #include "text/json_node.h"
 #include "text/pipeline.h"
 #include "text/tokenizer_file.h"
+#include "text/unigram.h"
 
 namespace linscan {
 namespace {
 
-void refuse_unsupported_model(const JsonNode& model, bool has_merges) {
+enum class ModelType { kBpe, kUnigram };
+
+// Files of early versions name no type: what the model holds tells.
+ModelType parse_model_type(const JsonNode& model, const TokenizerFile& content) {
   const auto type = model.find("type");
-  const std::string name = type ? type->as_string() : has_merges ? "BPE" : "without merges";
-  LINSCAN_CHECK(name == "BPE",
-                kUnsupported,
-                "{}: model type \"{}\" is not supported, only BPE is",
-                model.where(),
-                name);
+  const std::string name = type                 ? type->as_string()
+                           : content.has_merges ? "BPE"
+                           : content.has_scores ? "Unigram"
+                                                : "without merges or scores";
+  if (name == "BPE") return ModelType::kBpe;
+  if (name == "Unigram") return ModelType::kUnigram;
+  fail_unsupported(
+      "{}: model type \"{}\" is not supported; supported: BPE, Unigram", model.where(), name);
+}
+
+BpeOptions parse_bpe_options(const JsonNode& model) {
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     LINSCAN_CHECK(model.string_or(key, "").empty(),
                   kUnsupported,
@@ -36,15 +47,56 @@ void refuse_unsupported_model(const JsonNode& model, bool has_merges) {
                 "{}.dropout: {} would make every encoding random; set it to null",
                 model.where(),
                 dropout ? dropout->value().dump() : "");
-}
-
-BpeOptions parse_bpe_options(const JsonNode& model) {
   BpeOptions options;
   if (const auto unk = model.find("unk_token")) options.unk_token = unk->as_string();
   options.byte_fallback = model.bool_or("byte_fallback", false);
   options.fuse_unk = model.bool_or("fuse_unk", false);
   options.ignore_merges = model.bool_or("ignore_merges", false);
   return options;
+}
+
+// `raw_bytes` is set when pieces go to the model as bytes.
+std::unique_ptr<PreTokenizer> take_pre_tokenizer(const JsonNode& root,
+                                                 bool model_takes_bytes,
+                                                 bool& raw_bytes) {
+  const auto node = root.find("pre_tokenizer");
+  if (!node) return nullptr;
+  ParsedPreTokenizer parsed = parse_pre_tokenizer(*node, model_takes_bytes);
+  raw_bytes = parsed.raw_bytes;
+  return std::move(parsed.pre_tokenizer);
+}
+
+void set_bpe(const JsonNode& root,
+             const JsonNode& model,
+             const TokenizerFile& content,
+             PipelineParts& parts) {
+  LINSCAN_CHECK(content.has_vocabulary,
+                kInput,
+                "{}.vocab: missing, or not an object of token to id",
+                model.where());
+  LINSCAN_CHECK(content.has_merges, kInput, "{}.merges: missing, or not an array", model.where());
+  BpeOptions options = parse_bpe_options(model);
+  const bool takes_bytes = BpeModel::takes_raw_bytes(*parts.vocabulary) && !options.byte_fallback;
+  parts.pre_tokenizer = take_pre_tokenizer(root, takes_bytes, options.raw_bytes);
+  parts.model = std::make_unique<BpeModel>(
+      parts.vocabulary, content.merges, std::move(options), model.where());
+}
+
+void set_unigram(const JsonNode& root,
+                 const JsonNode& model,
+                 TokenizerFile& content,
+                 PipelineParts& parts) {
+  LINSCAN_CHECK(content.has_scores,
+                kInput,
+                "{}.vocab: missing, or not a list of [token, score]",
+                model.where());
+  UnigramOptions options;
+  if (const auto unk = model.find("unk_id")) options.unk_id = unk->as_integer();
+  options.byte_fallback = model.bool_or("byte_fallback", false);
+  bool raw_bytes = false;
+  parts.pre_tokenizer = take_pre_tokenizer(root, false, raw_bytes);
+  parts.model = std::make_unique<UnigramModel>(
+      parts.vocabulary, std::move(content.scores), options, model.where());
 }
 
 AddedToken parse_added_token(const JsonNode& node) {
@@ -124,30 +176,20 @@ std::unique_ptr<TokenizerBackend> load_tokenizer_json(const std::filesystem::pat
   TokenizerFile content = parse_tokenizer_file(read_file(file), name);
   const JsonNode root(content.rest, name);
   const JsonNode model(root.at("model"));
-  refuse_unsupported_model(model, content.has_merges);
-  LINSCAN_CHECK(content.has_vocabulary,
-                kInput,
-                "{}.vocab: missing, or not an object of token to id",
-                model.where());
-  LINSCAN_CHECK(content.has_merges, kInput, "{}.merges: missing, or not an array", model.where());
+  const ModelType type = parse_model_type(model, content);
 
   PipelineParts parts;
-  auto vocabulary = std::make_shared<Vocabulary>(std::move(content.vocabulary));
-  parts.vocabulary = vocabulary;
-  BpeOptions options = parse_bpe_options(model);
+  parts.vocabulary = std::make_shared<Vocabulary>(std::move(content.vocabulary));
   if (const auto node = root.find("normalizer")) parts.normalizer = parse_normalizer(*node);
-  if (const auto node = root.find("pre_tokenizer")) {
-    const bool bytes = BpeModel::takes_raw_bytes(*vocabulary) && !options.byte_fallback;
-    ParsedPreTokenizer parsed = parse_pre_tokenizer(*node, bytes);
-    parts.pre_tokenizer = std::move(parsed.pre_tokenizer);
-    options.raw_bytes = parsed.raw_bytes;
+  if (type == ModelType::kBpe) {
+    set_bpe(root, model, content, parts);
+  } else {
+    set_unigram(root, model, content, parts);
   }
   if (const auto node = root.find("decoder")) parts.decoder = parse_decoder(*node);
   if (const auto node = root.find("post_processor"))
     parts.special_tokens = parse_post_processor(*node);
-  parts.added_tokens = parse_added_tokens(root, *vocabulary);
-  parts.model =
-      std::make_unique<BpeModel>(vocabulary, content.merges, std::move(options), model.where());
+  parts.added_tokens = parse_added_tokens(root, *parts.vocabulary);
   const SpecialTokens special = parts.special_tokens;
   auto pipeline = std::make_unique<Pipeline>(std::move(parts));
   check_special_ids(special, *pipeline, name);

@@ -111,7 +111,10 @@ bool is_white_space(char32_t c) {
 }
 
 bool is_number(char32_t c) {
-  return major_category(c) == 'N';
+  // The last two ranges are of Unicode 17, which HF's Digits knows and its regular expressions do
+  // not.
+  return major_category(c) == 'N' || (c >= 0x11DE0 && c <= 0x11DE9) ||
+         (c >= 0x16FF4 && c <= 0x16FF6);
 }
 
 bool is_punctuation(char32_t c) {

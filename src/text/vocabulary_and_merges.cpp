@@ -9,6 +9,7 @@
 #include "linscan/base/error.h"
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
+#include "text/bpe.h"
 #include "text/json_node.h"
 #include "text/known_patterns.h"
 #include "text/pipeline.h"

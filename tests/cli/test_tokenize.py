@@ -67,7 +67,7 @@ def test_help_names_every_option(model):
 
 
 @pytest.mark.parametrize("content, part", [("{", "not valid JSON"), ("{}", '"model" is missing'),
-                                           ('{"model": {"type": "Unigram"}}', '"Unigram" is not supported')])
+                                           ('{"model": {"type": "WordPiece"}}', '"WordPiece" is not supported')])
 def test_bad_tokenizer_is_one_line(content, part, model, tmp_path):
     (model / "tokenizer.json").write_text(content)
     (tmp_path / "a.txt").write_text("ab")

@@ -23,7 +23,7 @@ std::shared_ptr<Vocabulary> make_vocabulary(const std::vector<std::string>& toke
 }
 
 Ids encode(const BpeModel& model, std::string_view piece) {
-  BpeScratch scratch;
+  ModelScratch scratch;
   Ids ids;
   model.encode(piece, scratch, ids);
   return ids;
@@ -129,7 +129,7 @@ TEST(Bpe, RandomMerges_AgreeWithTheDefinition) {
     }
     const auto vocabulary = make_vocabulary(tokens);
     const BpeModel model(vocabulary, merges, {}, "$");
-    BpeScratch scratch;
+    ModelScratch scratch;
     for (const size_t length : {1, 2, 7, 16, 17, 29, 31, 60, 150}) {
       std::string text;
       for (size_t i = 0; i < length; ++i) text += static_cast<char>('a' + random.below(4));

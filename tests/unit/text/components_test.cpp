@@ -86,10 +86,21 @@ TEST(Regex, WhiteSpace_HasNoMongolianVowelSeparator) {
   EXPECT_FALSE(regex.matches("\xE1\xA0\x8E"));
 }
 
+TEST(Regex, ClassInsideAClass_IsAUnion) {
+  EXPECT_EQ(translate_regex("[^(x|[.,[?!]])]+[a]", "f"), "[^(x|.,?!)]+[a]");
+  const Regex regex("^[^a[bc]]$", "f");
+  EXPECT_FALSE(regex.matches("b"));
+  EXPECT_TRUE(regex.matches("["));
+  EXPECT_TRUE(regex.matches("]"));
+}
+
 TEST(Regex, DialectDifferences_AreRefused) {
   EXPECT_ERROR_WITH(Regex("(?m).", "f: $.p"),
                     "f: $.p: the regular expression \"(?m).\" uses the option (?m)");
-  EXPECT_ERROR_WITH(Regex("[a[b]]", "f"), "a class inside a class");
+  EXPECT_ERROR_WITH(Regex("[a[^b]]", "f"), "a negated or named class inside a class");
+  EXPECT_ERROR_WITH(Regex("[[:alpha:]]", "f"), "a negated or named class inside a class");
+  EXPECT_ERROR_WITH(Regex("[[a]-z]", "f"), "a '-' behind a class inside a class");
+  EXPECT_ERROR_WITH(Regex("[a-[z]]", "f"), "a '-' before a class inside a class");
   EXPECT_ERROR_WITH(Regex("[a&&b]", "f"), "an intersection of classes");
   EXPECT_ERROR_WITH(Regex("a{1,3}+", "f"), "a '+' behind a counted repeat");
   EXPECT_ERROR_WITH(Regex("(", "f"), "cannot be compiled");

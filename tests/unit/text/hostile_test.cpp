@@ -22,15 +22,18 @@ TEST(HostileTokenizer, NotJson_IsRefused) {
   expect_refused("{\"a\": \"\xFF\"}", "not valid JSON");
   expect_refused(std::string(100000, '['), "expected a JSON object");
   expect_refused("{\"a\":" + std::string(100000, '['), "nested deeper than 64 levels");
-  expect_refused(R"({"model": {"vocab": )" + std::string(1000, '['), "nested deeper");
+  expect_refused(R"({"model": {"x": )" + std::string(1000, '['), "nested deeper");
+  expect_refused(R"({"model": {"vocab": )" + std::string(1000, '['), "expected [token, score]");
   expect_refused(R"({"a": 1, "a": 2})", "$.a appears twice");
 }
 
 TEST(HostileTokenizer, Model_IsChecked) {
   expect_refused("{}", "$: \"model\" is missing");
   expect_refused(R"({"model": 3})", "$.model: expected an object, got number");
-  expect_refused(R"({"model": {"type": "Unigram", "vocab": []}})",
-                 "model type \"Unigram\" is not supported");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": {}}})",
+                 "$.model.vocab: missing, or not a list of [token, score]");
+  expect_refused(R"({"model": {"vocab": {"a": 0}}})",
+                 "model type \"without merges or scores\" is not supported");
   expect_refused(R"({"model": {"type": "WordPiece", "vocab": {}}})", "\"WordPiece\"");
   expect_refused(R"({"model": {"type": "BPE", "merges": []}})", "$.model.vocab: missing");
   expect_refused(R"({"model": {"type": "BPE", "vocab": {}}})", "$.model.merges: missing");
@@ -58,6 +61,28 @@ TEST(HostileTokenizer, Vocabulary_IsChecked) {
   expect_refused(with(R"({"a": 0, "a": 1})"), "token \"a\" appears twice");
 }
 
+TEST(HostileTokenizer, Scores_AreChecked) {
+  const auto with = [](const std::string& vocabulary, const std::string& rest = "") {
+    return R"({"model": {"type": "Unigram", "vocab": [)" + vocabulary + "]" + rest + "}}";
+  };
+  expect_refused(with(R"("a")"), "$.model.vocab[0]: expected [token, score]");
+  expect_refused(with("1"), "$.model.vocab[0]: expected [token, score]");
+  expect_refused(with(R"(["a"])"), "$.model.vocab[0]: expected token and score, got 1 of them");
+  expect_refused(with(R"(["a", 1], [])"), "$.model.vocab[1]: expected token and score, got 0");
+  expect_refused(with(R"(["a", 1, 2])"), "expected [token, score]");
+  expect_refused(with(R"([1, "a"])"), "$.model.vocab[0]: expected [token, score]");
+  expect_refused(with(R"(["a", "b"])"), "$.model.vocab[0]: expected [token, score]");
+  expect_refused(with(R"(["a", null])"), "$.model.vocab[0]: expected [token, score]");
+  expect_refused(with(R"(["a", 1], {"b": 2})"), "$.model.vocab[1]: expected [token, score]");
+  expect_refused(with(R"(["a", 1], ["a", 2])"), "$.model.vocab[1]: token \"a\" appears twice");
+  expect_refused(with(R"(["a", 1e999])"), "not valid JSON");
+  expect_refused(with(R"(["a", 1])", R"(, "unk_id": 1)"), "$.model.unk_id: 1 is not below");
+  expect_refused(with(R"(["a", 1])", R"(, "unk_id": -1)"), "$.model.unk_id: expected a whole");
+  expect_refused(with(R"(["a", 1])", R"(, "vocab": {})"), "$.model.vocab appears twice");
+  EXPECT_EQ(load_json(with(R"(["a", -1], ["b", -2.5])", R"(, "unk_id": 0)")).encode("ba", false),
+            (Ids{1, 0}));
+}
+
 TEST(HostileTokenizer, Merges_AreChecked) {
   const auto with = [](const std::string& merges) {
     return R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": [)" + merges + "]}}";
@@ -71,8 +96,16 @@ TEST(HostileTokenizer, Merges_AreChecked) {
 }
 
 TEST(HostileTokenizer, UnknownComponents_AreNamedWithTheirPath) {
+  expect_refused(tiny_json(R"(, "normalizer": {"type": "BertNormalizer"})"),
+                 "$.normalizer: normalizer \"BertNormalizer\" is not supported");
   expect_refused(tiny_json(R"(, "normalizer": {"type": "Precompiled"})"),
-                 "$.normalizer: normalizer \"Precompiled\" is not supported");
+                 "$.normalizer: \"precompiled_charsmap\" is missing");
+  expect_refused(
+      tiny_json(R"(, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AA"})"),
+      "$.normalizer.precompiled_charsmap: not valid base64");
+  expect_refused(
+      tiny_json(R"(, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"})"),
+      "$.normalizer.precompiled_charsmap: 3 bytes hold no trie");
   expect_refused(
       tiny_json(
           R"(, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]})"),
@@ -125,7 +158,7 @@ TEST(HostileTokenizer, Template_IsChecked) {
 
 // Every truncation and many random byte changes of a good file: loads, or one Error.
 TEST(HostileTokenizer, DamagedFiles_NeverCrash) {
-  const std::string good = tiny_json(
+  const std::string bpe = tiny_json(
       R"(, "added_tokens": [{"id": 0, "content": "<s>", "special": true}], "normalizer": {"type": "NFC"},
          "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"})");
   const TemporaryFolder folder;
@@ -137,10 +170,18 @@ TEST(HostileTokenizer, DamagedFiles_NeverCrash) {
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
     }
   };
-  for (size_t length = 0; length < good.size(); length += 3) try_load(good.substr(0, length));
+  const std::string unigram =
+      R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAABhYgA="},
+          "pre_tokenizer": {"type": "Metaspace", "replacement": "_"},
+          "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": true,
+                    "vocab": [["<unk>", 0.0], ["_", -2.5e-1], ["a", -3], ["_a", -1.25]]}})";
+  try_load(unigram);
+  for (const std::string& good : {bpe, unigram}) {
+    for (size_t length = 0; length < good.size(); length += 3) try_load(good.substr(0, length));
+  }
   Random random(5);
-  for (int round = 0; round < 1500; ++round) {
-    std::string damaged = good;
+  for (int round = 0; round < 2000; ++round) {
+    std::string damaged = round % 2 == 0 ? bpe : unigram;
     for (uint64_t n = 1 + random.below(3); n > 0; --n)
       damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
     try_load(damaged);
