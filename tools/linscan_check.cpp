@@ -10,6 +10,7 @@
 #include "common/result_file.h"
 #include "common/run_main.h"
 #include "linscan/base/error.h"
+#include "linscan/base/interrupt.h"
 #include "linscan/report/check.h"
 #include "linscan/report/report.h"
 
@@ -61,6 +62,7 @@ void add_options(CLI::App& app, Options& options) {
 linscan::Json read_result(const std::string& argument) {
   const std::filesystem::path path = linscan::tools::result_file(argument);
   linscan::Json document = linscan::read_json_file(path);
+  linscan::check_interrupt();
   linscan::tools::naming(path, [&] { linscan::validate_analysis(document); });
   return document;
 }

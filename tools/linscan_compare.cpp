@@ -61,9 +61,9 @@ Inputs read_inputs(const Options& options) {
   Inputs inputs;
   inputs.documents.reserve(count);  // the list points into it
   for (size_t i = 0; i < count; ++i) {
-    linscan::check_interrupt();
     const std::filesystem::path path = linscan::tools::result_file(options.results[i]);
     inputs.documents.push_back(linscan::read_json_file(path));
+    linscan::check_interrupt();
     inputs.list.push_back(
         {&inputs.documents.back(), path.string(), options.labels.empty() ? "" : options.labels[i]});
   }
