@@ -6,7 +6,7 @@
 #   --fast   without the sanitizer build
 #
 # format, include rules, build with warnings as errors, unit tests, Python tests (parity with transformers, command line),
-# unit tests of the torch-free library under ASan and UBSan. Exits non-zero when any of them failed; the last lines say which.
+# the demo model against its baseline, unit tests of the torch-free library under ASan and UBSan. Exits non-zero when any of them failed; the last lines say which.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -64,6 +64,7 @@ if step "build" scripts/build.sh --werror; then
   step "unit tests" unit_tests build || true
   if [ "$fast" -eq 0 ]; then step "unit tests, ASan and UBSan" sanitizers || true; fi
   step "python tests" python_tests || true
+  step "baseline of the demo model" scripts/check_baselines.sh || true
 fi
 
 printf '\n'

@@ -28,6 +28,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
     {"report", "table or HTML report of a saved result"},
+    {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},
+    {"check", "fail when a model's figures moved from their baseline"},
     {"info", "what a checkpoint is, and whether it is supported"},
     {"tokenize", "token ids of texts, one JSON array per record"},
     {"doctor", "what this build and this machine can do"},

@@ -1,14 +1,12 @@
 // linscan report RESULT: a saved result as a table, CSV, Markdown or the HTML report. Computes
 // nothing.
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/result_file.h"
 #include "common/run_main.h"
-#include "linscan/base/error.h"
 #include "linscan/base/files.h"
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
@@ -36,11 +34,6 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--force", options.force, "Replace the file of --out if it exists")->group("Output");
 }
 
-std::filesystem::path result_file(const std::string& argument) {
-  const std::filesystem::path path = argument;
-  return std::filesystem::is_directory(path) ? path / "result.json" : path;
-}
-
 std::string render(const linscan::Json& document, const std::string& format) {
   if (format == "csv") {
     return linscan::render_csv(document);
@@ -62,14 +55,10 @@ void report(const Options& options) {
   if (!options.out.empty()) {
     linscan::require_writable_output(options.out, options.force);
   }
-  const std::filesystem::path path = result_file(options.result);
+  const std::filesystem::path path = linscan::tools::result_file(options.result);
   const linscan::Json document = linscan::read_json_file(path);
   std::string text;
-  try {
-    text = render(document, options.format);
-  } catch (const linscan::Error& e) {
-    linscan::fail(e.kind(), "{}: {}", path.string(), e.what());
-  }
+  linscan::tools::naming(path, [&] { text = render(document, options.format); });
   if (options.out.empty()) {
     std::cout << text;
     return;

@@ -6,12 +6,14 @@
 #include <cmath>
 
 #include "report/chart_layout.h"
+#include "report/chart_marks.h"
 #include "report/svg.h"
 
 namespace linscan {
 namespace {
 
 constexpr double kTickGap = 7;
+constexpr int kMostTicks = 11;      // of a continuous position axis
 constexpr double kTickHeight = 38;  // of the drawing, per tick of the value axis
 constexpr size_t kBandFrom = 9;     // fewer points than this get whiskers instead of a band
 
@@ -47,7 +49,11 @@ class Drawing {
         }
       }
     }
-    size_.labels_at_lines ? draw_line_labels() : draw_legend();
+    if (size_.names == SeriesNames::kAtLines) {
+      draw_line_labels();
+    } else if (size_.names == SeriesNames::kLegend) {
+      draw_legend();
+    }
     svg_.close();
     return svg_.take();
   }
@@ -61,13 +67,15 @@ class Drawing {
       tick_width = std::max(tick_width, text_width(tick_label(tick), kChartFont));
     }
     left_ = std::ceil(tick_width) + kTickGap + 2;
-    right_ = size_.width - (size_.labels_at_lines ? label_width() : 8);
-    top_ = kChartRow + 10 +
-           (size_.labels_at_lines
-                ? 0
-                : kChartRow * std::max(size_.legend_rows, legend_rows(chart_, size_.width)));
+    right_ = size_.width - (at_lines() ? label_width() : 8);
+    const int rows = size_.names == SeriesNames::kLegend
+                         ? std::max(size_.legend_rows, legend_rows(chart_, size_.width))
+                         : 0;
+    top_ = kChartRow + 10 + kChartRow * rows;
     bottom_ = size_.height - 2 * kChartRow - 2;
   }
+
+  bool at_lines() const { return size_.names == SeriesNames::kAtLines; }
 
   double label_width() const {
     double width = 0;
@@ -87,7 +95,7 @@ class Drawing {
 
   Scale x_scale() const {
     const double from = left_ + 8, to = right_ - 8;
-    if (chart_.x.logarithmic) {
+    if (chart_.x.kind == AxisKind::kLogBase2) {
       return Scale({chart_.x.first, std::max(chart_.x.last, chart_.x.first * 2)}, true, from, to);
     }
     // A single position stands in the middle; several use the width.
@@ -113,7 +121,12 @@ class Drawing {
   void draw_position_axis() {
     draw_line(svg_, "axis", left_, bottom_, right_, bottom_);
     const int max_ticks = std::max(2, static_cast<int>((right_ - left_) / 38));
-    if (chart_.x.logarithmic) {
+    if (chart_.x.kind == AxisKind::kContinuous) {
+      const Range range{chart_.x.first, chart_.x.last};
+      for (const double tick : linear_ticks(range, std::min(max_ticks, kMostTicks))) {
+        draw_position_tick(tick, tick_label(tick));
+      }
+    } else if (chart_.x.kind == AxisKind::kLogBase2) {
       const int count = static_cast<int>(std::log2(chart_.x.last / chart_.x.first)) + 1;
       const int stride = std::max(1, (count + max_ticks - 1) / max_ticks);
       for (int i = 0; i < count; i += stride) {
@@ -144,7 +157,7 @@ class Drawing {
         continue;
       }
       draw_line(svg_, "reference", left_, y(line.y), right_, y(line.y));
-      if (!size_.labels_at_lines) {
+      if (!at_lines()) {
         draw_text(svg_, "tick halo", right_ - 2, y(line.y) - 4, Anchor::kEnd, line.label);
       }
     }
@@ -201,22 +214,6 @@ class Drawing {
     }
   }
 
-  static std::string_view line_class(LineStyle style) {
-    switch (style) {
-      case LineStyle::kStrong:
-        return "line";
-      case LineStyle::kThin:
-        return "line thin";
-      case LineStyle::kDashed:
-        return "line thin dashed";
-      case LineStyle::kDotted:
-        return "line thin dotted";
-      case LineStyle::kNone:
-        break;
-    }
-    return "";
-  }
-
   void draw_series(const ChartSeries& series) {
     const Scale x = x_scale(), y = y_scale();
     const auto present = [&](const ChartPoint& point) { return drawable(chart_, point); };
@@ -228,13 +225,19 @@ class Drawing {
       if (series.line != LineStyle::kNone && line.size() > 1) {
         draw_polyline(svg_, fmt::format("{} c{}", line_class(series.line), series.color), line);
       }
-      for (const ChartPoint* point : run) {
-        draw_mark(series, *point, x(point->x), y(*point->y));
+      const bool crowded = run.size() > 1 && line[1].first - line[0].first < series.mark_spacing;
+      double next = crowded ? line[0].first + series.mark_shift * series.mark_spacing : 0;
+      for (size_t i = 0; i < run.size(); ++i) {
+        const auto [at, height] = line[i];
+        const bool marked = at >= next;
+        next = marked ? at + series.mark_spacing : next;
+        draw_point(series, *run[i], at, height, marked);
       }
     }
   }
 
-  void draw_mark(const ChartSeries& series, const ChartPoint& point, double x, double y) {
+  void draw_point(
+      const ChartSeries& series, const ChartPoint& point, double x, double y, bool marked) {
     const bool dense = series.points.size() > 48;
     svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
     svg_.element("title", point.note);
@@ -246,39 +249,10 @@ class Drawing {
            {"d",
             fmt::format(
                 "M{} {}L{} {}L{} {}Z", px(x - 5), px(base), px(x + 5), px(base), px(x), px(y))}});
-    } else if (series.mark == MarkStyle::kHollow) {
-      svg_.leaf(
-          "path",
-          {{"class", "hollow"}, {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x), px(y - 5))}});
-    } else {
-      const double radius = (series.mark == MarkStyle::kDot ? 3.2 : 2.0) * (dense ? 0.6 : 1.0);
-      svg_.leaf("circle", {{"cx", px(x)}, {"cy", px(y)}, {"r", px(radius)}});
+    } else if (marked) {
+      draw_mark(svg_, series.mark, x, y, dense ? 0.6 : 1.0);
     }
     svg_.leaf("circle", {{"class", "hit"}, {"cx", px(x)}, {"cy", px(y)}, {"r", dense ? "4" : "8"}});
-    svg_.close();
-  }
-
-  void draw_swatch(const ChartSeries& series, double x, double y) {
-    if (series.line != LineStyle::kNone) {
-      draw_line(svg_,
-                fmt::format("{} c{}", line_class(series.line), series.color),
-                x,
-                y,
-                x + kLegendSwatch,
-                y);
-    }
-    svg_.open("g", {{"class", fmt::format("mark c{}", series.color)}});
-    if (series.mark == MarkStyle::kHollow) {
-      svg_.leaf(
-          "path",
-          {{"class", "hollow"},
-           {"d", fmt::format("M{} {}l5 5l-5 5l-5-5Z", px(x + kLegendSwatch / 2), px(y - 5))}});
-    } else {
-      svg_.leaf("circle",
-                {{"cx", px(x + kLegendSwatch / 2)},
-                 {"cy", px(y)},
-                 {"r", series.mark == MarkStyle::kDot ? "3.2" : "2"}});
-    }
     svg_.close();
   }
 
@@ -293,7 +267,7 @@ class Drawing {
         x = 0;
         y += kChartRow;
       }
-      draw_swatch(*series, x, y - 4);
+      draw_swatch(svg_, *series, x, y - 4);
       draw_text(svg_, "legend", x + kLegendSwatch + 5, y, Anchor::kStart, series->label);
       x += width;
     }

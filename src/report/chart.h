@@ -20,15 +20,20 @@ struct ChartPoint {
   std::string note;  // shown when the pointer rests on the mark
 };
 
-enum class LineStyle { kStrong, kThin, kDashed, kDotted, kNone };
-enum class MarkStyle { kDot, kSmallDot, kHollow };
+enum class LineStyle { kStrong, kThin, kDashed, kDotted, kDashDotted, kNone };
+// kHollow is an open diamond; the shapes after it tell many lines apart.
+enum class MarkStyle { kDot, kSmallDot, kHollow, kSquare, kTriangle, kDiamond, kTriangleDown };
 
 struct ChartSeries {
   std::string label;
-  int color = 1;  // 1..6: the style sheet's palette
+  int color = 1;  // 1..7: the style sheet's palette
   LineStyle line = LineStyle::kStrong;
   MarkStyle mark = MarkStyle::kDot;
   std::vector<ChartPoint> points;
+  // Where points are closer than this many pixels, only some of them carry a mark (all have their
+  // note); 0: all do.
+  double mark_spacing = 0;
+  double mark_shift = 0;  // share of the spacing by which the first mark is put off
 };
 
 struct ReferenceLine {
@@ -47,12 +52,18 @@ struct ValueAxis {
   Number lowest;
 };
 
+enum class AxisKind {
+  kIndex,      // whole numbers from 0: blocks
+  kLogBase2,   // powers of two: ranks
+  kContinuous  // any range: depth
+};
+
 struct PositionAxis {
   std::string label;
   double first = 0;  // smallest and largest position
   double last = 0;
-  bool logarithmic = false;  // base two
-  std::string first_name;    // name of the position -1 (the embedding), if it is shown
+  AxisKind kind = AxisKind::kIndex;
+  std::string first_name;  // name of the position -1 (the embedding), if it is shown
 };
 
 struct Chart {
@@ -65,15 +76,24 @@ struct Chart {
   std::vector<ReferenceLine> references;  // drawn where they fall inside the axis
 };
 
+enum class SeriesNames {
+  kLegend,    // above the drawing
+  kAtLines,   // at the right end of the lines
+  kElsewhere  // not in the drawing: draw_key() beside the names, once for several drawings
+};
+
 struct ChartSize {
   double width;
   double height;
-  bool labels_at_lines = false;  // names at the right end of the lines instead of a legend
-  int legend_rows = 0;           // room for at least so many, so that neighbours line up
+  SeriesNames names = SeriesNames::kLegend;
+  int legend_rows = 0;  // room for at least so many, so that neighbours line up
 };
 
 // Series without any drawable point are left out, also from the legend.
 std::string draw_chart(const Chart& chart, const ChartSize& size);
+
+// A sample of the line with its mark, as a small drawing of its own.
+std::string draw_key(const ChartSeries& series);
 
 // Rows that the legend takes at this width.
 int legend_rows(const Chart& chart, double width);

@@ -115,9 +115,13 @@ ColumnGroup group_of(const std::string& path) {
 }  // namespace
 
 std::vector<Column> collect_columns(const ResultDocument& analysis) {
+  return collect_columns(analysis.rows());
+}
+
+std::vector<Column> collect_columns(const std::vector<Row>& rows) {
   std::vector<Column> columns;
   std::set<std::string> seen;
-  for (const Row& row : analysis.rows()) {
+  for (const Row& row : rows) {
     for (const auto& item : row.json().items()) {
       if (item.key() != "block" && item.key() != "missing") {
         collect(item.value(), item.key(), seen, columns);

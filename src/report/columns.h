@@ -16,6 +16,8 @@ struct Column {
 
 // Columns of all blocks and the post-norm point, in the order in which the document has them.
 std::vector<Column> collect_columns(const ResultDocument& analysis);
+// The same for any rows.
+std::vector<Column> collect_columns(const std::vector<Row>& rows);
 
 // Columns that belong in one table: the scores of one variant, the baselines, ...
 struct ColumnGroup {

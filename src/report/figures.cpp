@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "report/markup.h"
@@ -10,12 +11,13 @@
 namespace linscan {
 namespace {
 
-constexpr ChartSize kWide{960, 350, true};
-constexpr ChartSize kNarrow{390, 330, false};
+constexpr ChartSize kWide{960, 350, SeriesNames::kAtLines};
+constexpr ChartSize kNarrow{390, 330};
 // Without the legend, which adds its rows.
-constexpr ChartSize kHalf{440, 280, false};
-constexpr ChartSize kThird{310, 220, false};
+constexpr ChartSize kHalf{440, 280};
+constexpr ChartSize kThird{310, 220};
 constexpr double kLegendRow = 18;
+constexpr double kManyLines = 60;  // more height for lines that are named beside the drawing
 
 Number transformed(Number value, ValueTransform transform) {
   return value && transform == ValueTransform::kUnexplained ? Number(1 - *value) : value;
@@ -103,7 +105,7 @@ ChartSeries post_norm_series(const ResultDocument& analysis,
 
 PositionAxis block_axis(const ResultDocument& analysis) {
   const double last = std::max(0.0, static_cast<double>(analysis.blocks().size()) - 1);
-  return {"block", 0, last, false, ""};
+  return {"block", 0, last, AxisKind::kIndex, ""};
 }
 
 ValueAxis unexplained_axis(std::string_view of) {
@@ -112,21 +114,58 @@ ValueAxis unexplained_axis(std::string_view of) {
   return axis;
 }
 
-std::string full_width(const Chart& chart) {
+double lowest_value(const std::vector<ChartSeries>& series) {
+  double lowest = INFINITY;
+  for (const ChartSeries& line : series) {
+    for (const ChartPoint& point : line.points) {
+      lowest = std::min(lowest, point.y.value_or(lowest));
+    }
+  }
+  return lowest;
+}
+
+ValueAxis r2_axis(std::string label) {
+  ValueAxis axis;
+  axis.label = std::move(label);
+  axis.high = 1.0;
+  axis.lowest = kLowestScore;
+  return axis;
+}
+
+ValueAxis r2_axis_from_zero(std::string label, const std::vector<ChartSeries>& series) {
+  ValueAxis axis = r2_axis(std::move(label));
+  if (lowest_value(series) >= 0) {
+    axis.low = 0.0;
+  }
+  return axis;
+}
+
+std::string full_width(const Chart& chart, Naming naming) {
+  ChartSize wide = kWide, narrow_size = kNarrow;
+  if (naming == Naming::kBeside) {
+    wide.names = narrow_size.names = SeriesNames::kElsewhere;
+    wide.height += kManyLines;
+    narrow_size.height += kManyLines;
+  }
   Chart narrow = chart;
   narrow.id += "-narrow";
   Markup out;
-  out.open("div", {{"class", "wide"}}).append(draw_chart(chart, kWide)).close();
-  out.open("div", {{"class", "narrow"}}).append(draw_chart(narrow, kNarrow)).close();
+  out.open("div", {{"class", "wide"}}).append(draw_chart(chart, wide)).close();
+  out.open("div", {{"class", "narrow"}}).append(draw_chart(narrow, narrow_size)).close();
   return out.take();
 }
 
-std::string side_by_side(const std::vector<Chart>& charts, int columns) {
+std::string side_by_side(const std::vector<Chart>& charts, int columns, Naming naming) {
   Markup out;
   out.open("div", {{"class", fmt::format("panels of{}", columns)}});
   ChartSize size = columns == 2 ? kHalf : kThird;
-  for (const Chart& chart : charts) {
-    size.legend_rows = std::max(size.legend_rows, legend_rows(chart, size.width));
+  if (naming == Naming::kBeside) {
+    size.names = SeriesNames::kElsewhere;
+    size.height += kManyLines;
+  } else {
+    for (const Chart& chart : charts) {
+      size.legend_rows = std::max(size.legend_rows, legend_rows(chart, size.width));
+    }
   }
   size.height += kLegendRow * size.legend_rows;
   for (const Chart& chart : charts) {

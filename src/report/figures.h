@@ -59,10 +59,26 @@ ChartSeries post_norm_series(const ResultDocument& analysis,
 PositionAxis block_axis(const ResultDocument& analysis);
 ValueAxis unexplained_axis(std::string_view of);
 
-// One drawing over the whole width: a wide version with names at the lines and a narrow one with a
-// legend, of which the style sheet shows one.
-std::string full_width(const Chart& chart);
-// Several drawings side by side, each with a legend; charts without points are left out.
-std::string side_by_side(const std::vector<Chart>& charts, int columns);
+// Below it a held-out score only says "worse than the mean": no axis goes further down, triangles
+// stand at its edge.
+inline constexpr double kLowestScore = -0.5;
+// The axis of an R²: as far as the data goes, within kLowestScore and 1.
+ValueAxis r2_axis(std::string label);
+// The same, from 0 where none of these lines falls below it.
+ValueAxis r2_axis_from_zero(std::string label, const std::vector<ChartSeries>& series);
+// The smallest value, infinity where there is none.
+double lowest_value(const std::vector<ChartSeries>& series);
+
+// Who names the lines: the drawing itself, or a list of keys beside it.
+enum class Naming { kInside, kBeside };
+
+// One drawing over the whole width: a wide version, with names at the lines where they are inside,
+// and a narrow one with a legend, of which the style sheet shows one.
+std::string full_width(const Chart& chart, Naming naming = Naming::kInside);
+// Several drawings side by side, each with a legend where names are inside; charts without points
+// are left out.
+std::string side_by_side(const std::vector<Chart>& charts,
+                         int columns,
+                         Naming naming = Naming::kInside);
 
 }  // namespace linscan

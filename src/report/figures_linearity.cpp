@@ -2,14 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "report/figures.h"
 
 namespace linscan {
 namespace {
-
-constexpr double kLowestScore = -0.5;  // below it a held-out score is only "worse than the mean"
 
 std::string null_label(const ResultDocument& analysis) {
   return "null " + significant(analysis.null_score(), 2);
@@ -67,16 +64,6 @@ std::string post_norm_sentence(const ResultDocument& analysis) {
                               : "";
 }
 
-double lowest_value(const Chart& chart) {
-  double lowest = INFINITY;
-  for (const ChartSeries& series : chart.series) {
-    for (const ChartPoint& point : series.points) {
-      lowest = std::min(lowest, point.y.value_or(lowest));
-    }
-  }
-  return lowest;
-}
-
 std::vector<std::string> score_paths(const std::string& variant) {
   const std::string group = "linearity." + variant + ".";
   return {group + "held_out",
@@ -100,32 +87,28 @@ std::optional<Figure> update_figure(const ResultDocument& analysis) {
       "Held-out R² of the update with its interval for every block, with the "
       "in-sample and the adjusted score as thin lines.";
   chart.x = block_axis(analysis);
-  chart.y.label = "R² of the update";
-  chart.y.high = 1.0;
-  chart.y.lowest = kLowestScore;
   chart.series = score_series(analysis,
                               {held_out("update"), in_sample("update"), adjusted("update")},
                               ValueTransform::kNone);
   if (analysis.null_score()) {
     chart.references.push_back({*analysis.null_score(), null_label(analysis)});
   }
-  const double lowest = lowest_value(chart);
-  if (lowest >= 0) {
-    chart.y.low = 0.0;
-  }
-  return Figure{"fig-update",
-                "How linear is what each block adds?",
-                full_width(chart),
-                "Each point is the share of the variance of a block's update (output minus input) "
-                "that an affine map of its input predicts on documents it was not fitted on; the "
-                "band or whisker is the interval over the folds. The dashed grey line is what "
-                "unrelated data would score in sample." +
-                    post_norm_sentence(analysis) +
-                    (lowest < kLowestScore ? " Triangles are scores below the axis." : ""),
-                "A gap between the in-sample and the held-out line is over-fitting, not linearity. "
-                "Variance-weighted: a few large directions can decide the score (see the last "
-                "figure).",
-                score_paths("update")};
+  chart.y = r2_axis_from_zero("R² of the update", chart.series);
+  return Figure{
+      "fig-update",
+      "How linear is what each block adds?",
+      full_width(chart),
+      "Each point is the share of the variance of a block's update (output minus input) "
+      "that an affine map of its input predicts on documents it was not fitted on; the "
+      "band or whisker is the interval over the folds. The dashed grey line is what "
+      "unrelated data would score in sample." +
+          post_norm_sentence(analysis) +
+          (lowest_value(chart.series) < kLowestScore ? " Triangles are scores below the axis."
+                                                     : ""),
+      "A gap between the in-sample and the held-out line is over-fitting, not linearity. "
+      "Variance-weighted: a few large directions can decide the score (see the last "
+      "figure).",
+      score_paths("update")};
 }
 
 std::optional<Figure> stream_figure(const ResultDocument& analysis) {
@@ -147,9 +130,7 @@ std::optional<Figure> stream_figure(const ResultDocument& analysis) {
       "Held-out, in-sample and adjusted R² of the stream, with scaled identity as "
       "the baseline.";
   linear.x = block_axis(analysis);
-  linear.y.label = "R² of the stream";
-  linear.y.high = 1.0;
-  linear.y.lowest = kLowestScore;
+  linear.y = r2_axis("R² of the stream");
   linear.series = score_series(analysis, curves, ValueTransform::kNone);
   if (analysis.null_score()) {
     linear.references.push_back({*analysis.null_score(), null_label(analysis)});
@@ -217,9 +198,7 @@ std::optional<Figure> outlier_figure(const ResultDocument& analysis) {
   update.title = "Update score without outliers";
   update.description = "Held-out R² of the update with all tokens and with outliers taken out.";
   update.x = block_axis(analysis);
-  update.y.label = "R² of the update";
-  update.y.high = 1.0;
-  update.y.lowest = kLowestScore;
+  update.y = r2_axis("R² of the update");
   Chart stream = update;
   stream.id = "outlier-stream";
   stream.title = "Stream score without outliers";

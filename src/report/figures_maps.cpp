@@ -150,7 +150,7 @@ std::optional<Figure> rank_figure(const ResultDocument& analysis) {
   linear.x = {"rank k of the map (log)",
               static_cast<double>(ranks.front()),
               static_cast<double>(ranks.back()),
-              true,
+              AxisKind::kLogBase2,
               ""};
   linear.y.label = "R² of the stream, in sample";
   linear.y.high = 1.0;

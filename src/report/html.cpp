@@ -48,6 +48,30 @@ void add_row(Markup& html, const Row& row, const std::vector<Column>& columns) {
   html.close().newline();
 }
 
+// The line of groups, each over its columns; nothing where no column has one.
+void add_group_heads(Markup& html, const TextTable& table) {
+  const auto& columns = table.columns;
+  if (std::all_of(columns.begin(), columns.end(), [](const auto& column) {
+        return column.group.empty();
+      })) {
+    return;
+  }
+  html.open("tr");
+  for (size_t c = 0; c < columns.size();) {
+    size_t end = c + 1;
+    while (end < columns.size() && columns[end].group == columns[c].group) {
+      ++end;
+    }
+    html.element("th",
+                 {{"scope", "colgroup"},
+                  {"class", "group"},
+                  {"colspan", end - c > 1 ? std::to_string(end - c) : ""}},
+                 columns[c].group);
+    c = end;
+  }
+  html.close().newline();
+}
+
 void add_property(Markup& html, const std::string& name, const Json& value) {
   if (value.is_object()) {
     for (const auto& item : value.items()) {
@@ -74,6 +98,27 @@ void add_metric_table(Markup& html,
   html.close().close().newline().open("tbody").newline();
   for (const Row& row : analysis.rows()) {
     add_row(html, row, columns);
+  }
+  html.close().close().close().newline();
+}
+
+void add_text_table(Markup& html, const TextTable& table, const std::vector<std::string>& keys) {
+  html.open("div", {{"class", "scroll"}, {"tabindex", "0"}}).open("table").newline();
+  html.open("thead");
+  add_group_heads(html, table);
+  html.open("tr");
+  for (const TextTable::Column& column : table.columns) {
+    html.element("th", {{"scope", "col"}, {"class", column.left ? "left" : ""}}, column.head);
+  }
+  html.close().close().newline().open("tbody").newline();
+  for (size_t r = 0; r < table.rows.size(); ++r) {
+    html.open("tr").open("th",
+                         {{"scope", "row"}, {"class", table.columns.front().left ? "left" : ""}});
+    html.append(r < keys.size() ? keys[r] : "").text(table.rows[r].front()).close();
+    for (size_t c = 1; c < table.columns.size(); ++c) {
+      html.element("td", {{"class", table.columns[c].left ? "left" : ""}}, table.rows[r][c]);
+    }
+    html.close().newline();
   }
   html.close().close().close().newline();
 }

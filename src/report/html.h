@@ -8,6 +8,7 @@
 #include "report/columns.h"
 #include "report/document.h"
 #include "report/markup.h"
+#include "report/text_table.h"
 
 namespace linscan {
 
@@ -20,6 +21,10 @@ void add_metric_table(Markup& html,
                       const ResultDocument& analysis,
                       const std::vector<Column>& columns,
                       std::string_view prefix);
+
+// A table of finished cells, heads with groups over their columns. `keys` is markup before the
+// first cell of each row; may be empty.
+void add_text_table(Markup& html, const TextTable& table, const std::vector<std::string>& keys);
 
 // A definition list of everything in `json`, nested objects as dotted names.
 void add_properties(Markup& html, const Json& json);

@@ -8,32 +8,11 @@
 #include "report/facts.h"
 #include "report/figures.h"
 #include "report/html.h"
+#include "report/html_page.h"
 #include "report/markup.h"
 
 namespace linscan {
 namespace {
-
-// Nothing is loaded and nothing runs, whatever a result file holds.
-constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'";
-
-void add_head(Markup& html, const ResultDocument& analysis) {
-  html.open("head").newline();
-  html.leaf("meta", {{"charset", "utf-8"}}).newline();
-  html.leaf("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}})
-      .newline();
-  html.leaf("meta", {{"http-equiv", "Content-Security-Policy"}, {"content", kPolicy}}).newline();
-  html.element("title", "Linearity of " + analysis.model_name()).newline();
-  html.open("style").append(page_style()).close().newline();
-  html.close().newline();
-}
-
-void add_list(Markup& html, const std::vector<std::string>& lines) {
-  html.open("ul").newline();
-  for (const std::string& line : lines) {
-    html.element("li", line).newline();
-  }
-  html.close();
-}
 
 void add_opening(Markup& html, const ResultDocument& analysis) {
   html.open("header").newline();
@@ -52,12 +31,8 @@ void add_opening(Markup& html, const ResultDocument& analysis) {
 }
 
 void add_messages(Markup& html, const ResultDocument& analysis) {
-  if (const auto warnings = analysis.warnings(); !warnings.empty()) {
-    html.open("section", {{"class", "warnings"}, {"aria-label", "Warnings"}});
-    html.element("h2", warnings.size() == 1 ? "Warning" : "Warnings").newline();
-    add_list(html, warnings);
-    html.close().newline();
-  }
+  const std::vector<std::string> warnings = analysis.warnings();
+  add_warnings(html, warnings.size() == 1 ? "Warning" : "Warnings", warnings);
   if (const auto sentences = summarize(analysis); !sentences.empty()) {
     html.open("section", {{"class", "summary"}}).element("h2", "In short").newline();
     add_list(html, sentences);
@@ -89,7 +64,10 @@ std::string common_group(const std::vector<Column>& columns) {
   return group;
 }
 
-void add_figure(Markup& html, const ResultDocument& analysis, const Figure& figure, size_t number) {
+void add_block_figure(Markup& html,
+                      const ResultDocument& analysis,
+                      const Figure& figure,
+                      size_t number) {
   const std::vector<Column> columns = figure_columns(analysis, figure);
   std::vector<std::string> paths;
   for (const Column& column : columns) {
@@ -97,19 +75,9 @@ void add_figure(Markup& html, const ResultDocument& analysis, const Figure& figu
       paths.push_back(column.path);
     }
   }
-  html.open("figure", {{"id", figure.id}}).newline();
-  html.open("h2").element("span", std::to_string(number)).text(figure.title).close().newline();
-  html.append(figure.drawing).newline();
-  html.open("figcaption").newline();
-  html.element("p", figure.reading).newline();
-  html.element("p", {{"class", "caveat"}}, figure.caveat).newline();
-  for (const std::string& note : missing_notes(analysis, paths)) {
-    html.element("p", {{"class", "gaps"}}, "Missing: " + note).newline();
-  }
-  html.close().newline();
-  html.open("details").element("summary", "Data of this figure").newline();
-  add_metric_table(html, analysis, columns, common_group(columns));
-  html.close().close().newline();
+  add_figure(html, figure, number, missing_notes(analysis, paths), [&] {
+    add_metric_table(html, analysis, columns, common_group(columns));
+  });
 }
 
 void add_tables(Markup& html, const ResultDocument& analysis) {
@@ -123,49 +91,6 @@ void add_tables(Markup& html, const ResultDocument& analysis) {
     add_metric_table(html, analysis, group.columns, group.prefix);
   }
   html.close().newline();
-}
-
-std::string range_text(const Json& definition) {
-  const Json* range = find_path(definition, "range");
-  if (range == nullptr || !range->is_array()) {
-    return "";
-  }
-  const auto end = [&](size_t i, const char* open) {
-    return (*range)[i].is_number() ? significant((*range)[i].get<double>(), 3) : std::string(open);
-  };
-  return end(0, "−∞") + " to " + end(1, "∞");
-}
-
-void add_definitions(Markup& html, const ResultDocument& analysis) {
-  const Json* metrics = find_path(analysis.json(), "metrics");
-  if (metrics == nullptr || metrics->empty()) {
-    return;
-  }
-  html.open("section", {{"id", "definitions"}}).element("h2", "What the metrics mean").newline();
-  html.open("table", {{"class", "words"}}).open("thead").open("tr");
-  html.element("th", {{"scope", "col"}}, "metric").element("th", {{"scope", "col"}}, "meaning");
-  for (const char* head : {"formula", "range", "source"}) {
-    html.element("th", {{"scope", "col"}, {"class", "extra"}}, head);
-  }
-  html.close().close().newline().open("tbody").newline();
-  for (const auto& item : metrics->items()) {
-    const auto field = [&](const char* key) {
-      const Json* value = find_path(item.value(), key);
-      return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-    };
-    const std::string direction = field("direction");
-    std::string range = range_text(item.value());
-    if (direction == "higher" || direction == "lower") {
-      range += fmt::format("{}{}: more linear or more alike", range.empty() ? "" : "; ", direction);
-    }
-    html.open("tr").open("th", {{"scope", "row"}}).text(field("label"));
-    html.open("small").element("code", item.key()).close().close();
-    html.element("td", field("meaning"));
-    html.open("td", {{"class", "extra"}}).element("code", field("formula")).close();
-    html.element("td", {{"class", "extra"}}, range);
-    html.element("td", {{"class", "extra"}}, field("source")).close().newline();
-  }
-  html.close().close().close().newline();
 }
 
 void add_protocol(Markup& html, const ResultDocument& analysis) {
@@ -203,33 +128,19 @@ void add_protocol(Markup& html, const ResultDocument& analysis) {
 std::string render_html(const Json& document) {
   const ResultDocument analysis(document);
   Markup html;
-  html.append("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).newline();
-  add_head(html, analysis);
-  html.open("body").newline().open("main").newline();
+  open_page(html, "Linearity of " + analysis.model_name());
   add_opening(html, analysis);
   add_messages(html, analysis);
   size_t number = 0;
   for (const Figure& figure : make_figures(analysis)) {
-    add_figure(html, analysis, figure, ++number);
+    add_block_figure(html, analysis, figure, ++number);
   }
   add_tables(html, analysis);
-  add_definitions(html, analysis);
+  if (const Json* metrics = find_path(analysis.json(), "metrics"); metrics != nullptr) {
+    add_definitions(html, *metrics);
+  }
   add_protocol(html, analysis);
-  html.open("footer")
-      .text(
-          fmt::format("Written by linscan {}. The complete result stands in this file as JSON, in "
-                      "the element with the id ",
-                      analysis.text("software.linscan")))
-      .element("code", "result")
-      .text(".")
-      .close()
-      .newline();
-  html.close().newline();
-  html.open("script", {{"type", "application/json"}, {"id", "result"}})
-      .append(script_safe_json(document))
-      .close()
-      .newline();
-  html.close().newline().close().newline();
+  close_page(html, analysis.text("software.linscan"), document);
   return html.take();
 }
 

@@ -6,13 +6,13 @@ std::string_view page_style() {
   return R"css(
 :root{color-scheme:light dark;
 --paper:#fff;--ink:#1a1d21;--soft:#565d66;--faint:#e3e6ea;--panel:#f6f7f9;--warn:#fdf3e3;--warn-edge:#c98a1b;
---c0:#6b737d;--c1:#0a64ad;--c2:#c8500a;--c3:#0b8a63;--c4:#9a3f8f;--c5:#8f6b00;--c6:#3d4650;--heat:#0a4f8a}
+--c0:#6b737d;--c1:#0a64ad;--c2:#c8500a;--c3:#0b8a63;--c4:#9a3f8f;--c5:#8f6b00;--c6:#3d4650;--c7:#c48c00;--heat:#0a4f8a}
 @media (prefers-color-scheme:dark){:root{
 --paper:#14171b;--ink:#e4e7eb;--soft:#a2abb5;--faint:#2b3138;--panel:#1c2026;--warn:#2b2415;--warn-edge:#d9a441;
---c0:#98a2ad;--c1:#62b2f2;--c2:#ff9457;--c3:#43cba0;--c4:#df8fd4;--c5:#dfb63f;--c6:#c3cad2;--heat:#7cc0f5}}
+--c0:#98a2ad;--c1:#62b2f2;--c2:#ff9457;--c3:#43cba0;--c4:#df8fd4;--c5:#dfb63f;--c6:#c3cad2;--c7:#f4dc5a;--heat:#7cc0f5}}
 @media print{:root{color-scheme:light;
 --paper:#fff;--ink:#000;--soft:#444;--faint:#ddd;--panel:#fff;--warn:#fff;--warn-edge:#888;
---c0:#6b737d;--c1:#0a64ad;--c2:#c8500a;--c3:#0b8a63;--c4:#9a3f8f;--c5:#8f6b00;--c6:#3d4650;--heat:#0a4f8a}}
+--c0:#6b737d;--c1:#0a64ad;--c2:#c8500a;--c3:#0b8a63;--c4:#9a3f8f;--c5:#8f6b00;--c6:#3d4650;--c7:#c48c00;--heat:#0a4f8a}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);
@@ -55,11 +55,20 @@ svg .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoi
 .axis{stroke:var(--soft);stroke-width:1}
 .reference{stroke:var(--c0);stroke-width:1.2;stroke-dasharray:5 4}
 .leader{stroke:var(--faint);stroke-width:1}
-.c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}.c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}
+.c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}.c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}
 .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .thin{stroke-width:1.3}
 .dashed{stroke-dasharray:6 4}
 .dotted{stroke-dasharray:1 4;stroke-width:1.8}
+.dashdotted{stroke-dasharray:9 4 1 4}
+.many .line{stroke-width:1.6}
+.many .dotted{stroke-width:2}
+.many .band{fill-opacity:.1}
+.many .whisker{stroke-width:1}
+.key{display:inline-block;width:30px;height:12px;margin-right:.45em;vertical-align:-1px;flex:none}
+.names{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.15rem 1.25rem;
+margin:0 0 1rem;padding:0;font-size:.84rem;line-height:1.4}
+.names li{display:flex;align-items:baseline;overflow-wrap:anywhere}
 .band{fill:var(--c);fill-opacity:.17;stroke:none}
 .whisker{stroke:var(--c);stroke-width:1.4}
 .mark{fill:var(--c)}
@@ -78,6 +87,8 @@ summary:hover{color:var(--ink)}
 table{border-collapse:collapse;font-size:.82rem;line-height:1.35;font-variant-numeric:tabular-nums}
 th,td{padding:.22rem .7rem;text-align:right;white-space:nowrap}
 thead th{font-weight:600;vertical-align:bottom;border-bottom:1px solid var(--soft);white-space:normal;min-width:4.2rem}
+thead .group{border-bottom:0;text-align:left;padding-left:1.6rem;min-width:0}
+.left{text-align:left}
 tbody th{font-weight:400;color:var(--soft)}
 th:first-child,td:first-child{padding-left:0;min-width:0}
 tbody tr:nth-child(even){background:var(--panel)}

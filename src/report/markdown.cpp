@@ -7,53 +7,34 @@
 #include "report/columns.h"
 #include "report/facts.h"
 #include "report/text.h"
+#include "report/text_table.h"
 
 namespace linscan {
 namespace {
 
-void add_line(const std::vector<std::string>& cells, std::string& out) {
-  for (const std::string& cell : cells) {
-    out += "| " + cell + " ";
-  }
-  out += "|\n";
-}
-
-void add_facts(const ResultDocument& analysis, std::string& out) {
-  std::vector<std::string> heads, values, rule;
+std::string facts_table(const ResultDocument& analysis) {
+  TextTable table;
+  table.rows.emplace_back();
   for (const Fact& fact : key_facts(analysis)) {
-    heads.push_back(markdown_text(fact.label));
-    values.push_back(markdown_text(fact.value));
-    rule.push_back("---");
+    table.columns.push_back({"", fact.label, true});
+    table.rows.front().push_back(fact.value);
   }
-  add_line(heads, out);
-  add_line(rule, out);
-  add_line(values, out);
-  out += '\n';
+  return draw_markdown_table(table);
 }
 
-void add_table(const ResultDocument& analysis,
-               const std::vector<BlockColumn>& columns,
-               std::string& out) {
-  std::vector<std::string> heads = {"block"};
-  std::vector<std::string> rule = {"---:"};
+std::string blocks_table(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
+  TextTable table;
+  table.columns.push_back({"", "block"});
   for (const BlockColumn& column : columns) {
-    const bool split_word = column.group.ends_with("-");
-    heads.push_back(
-        markdown_text(column.group.empty() ? column.head
-                      : split_word ? column.group.substr(0, column.group.size() - 1) + column.head
-                                   : column.group + " " + column.head));
-    rule.push_back("---:");
+    table.columns.push_back({column.group, column.head});
   }
-  add_line(heads, out);
-  add_line(rule, out);
   for (const Row& row : analysis.rows()) {
-    std::vector<std::string> line = {row_label(row)};
+    table.rows.push_back({row_label(row)});
     for (const BlockColumn& column : columns) {
-      line.push_back(markdown_text(block_cell(row, column)));
+      table.rows.back().push_back(block_cell(row, column));
     }
-    add_line(line, out);
   }
-  out += '\n';
+  return draw_markdown_table(table);
 }
 
 void add_notes(const ResultDocument& analysis,
@@ -93,14 +74,14 @@ std::string render_markdown(const Json& document) {
   const ResultDocument analysis(document);
   std::string out = fmt::format("# Linearity of {}\n\n", markdown_text(analysis.model_name()));
   out += markdown_text(model_line(analysis)) + "  \n" + markdown_text(data_line(analysis)) + "\n\n";
-  add_facts(analysis, out);
+  out += facts_table(analysis) + '\n';
   add_list("Warnings", analysis.warnings(), out);
   add_list("Summary", summarize(analysis), out);
   out += "## Blocks\n\n";
   if (const std::vector<BlockColumn> columns = block_columns(analysis); columns.empty()) {
     out += "No metric of the blocks is in this result.\n";
   } else {
-    add_table(analysis, columns, out);
+    out += blocks_table(analysis, columns) + '\n';
     add_notes(analysis, columns, out);
   }
   if (const std::string text = analysis.text("protocol.description"); !text.empty()) {

@@ -108,8 +108,8 @@ std::string metric_text(std::string_view path, Number value) {
     return fixed(value, 5);
   }
   if (has_segment(path, "norm") || has_segment(path, "intrinsic_dimension") ||
-      has_segment(path, "effective_rank") || path.ends_with("ratio") ||
-      path.ends_with("norm_out") || has_segment(path, "damage")) {
+      has_segment(path, "effective_rank") || has_segment(path, "block_influence") ||
+      path.ends_with("ratio") || path.ends_with("norm_out") || has_segment(path, "damage")) {
     return significant(value, 4);
   }
   return fixed(value, 4);

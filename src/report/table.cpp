@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "linscan/report/report.h"
@@ -8,6 +7,7 @@
 #include "report/columns.h"
 #include "report/facts.h"
 #include "report/text.h"
+#include "report/text_table.h"
 
 namespace linscan {
 namespace {
@@ -22,13 +22,6 @@ void add_wrapped(std::string_view label, std::string_view text, std::string& out
   for (size_t i = 0; i < lines.size(); ++i) {
     out += pad_right(i == 0 ? label : "", kLabelWidth) + lines[i] + "\n";
   }
-}
-
-void trim_line(std::string& out) {
-  while (!out.empty() && out.back() == ' ') {
-    out.pop_back();
-  }
-  out += '\n';
 }
 
 std::string header(const ResultDocument& analysis) {
@@ -47,60 +40,21 @@ std::string header(const ResultDocument& analysis) {
   return out;
 }
 
-struct Cells {
-  std::vector<std::string> groups;
-  std::vector<std::string> heads;
-  std::vector<std::vector<std::string>> rows;
-  std::vector<int> widths;
-  std::vector<std::string_view>
-      gutters;  // before each column; an interval stays close to its score
-};
-
-Cells make_cells(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
-  Cells cells{{""}, {"block"}, {}, {}, {""}};
+TextTable block_text_table(const ResultDocument& analysis,
+                           const std::vector<BlockColumn>& columns) {
+  TextTable table;
+  table.columns.push_back({"", "block"});
   for (const BlockColumn& column : columns) {
-    const bool repeated = !cells.groups.empty() && !column.group.empty() &&
-                          cells.heads.size() > 1 &&
-                          columns[cells.heads.size() - 2].group == column.group;
-    cells.groups.push_back(repeated ? "" : column.group);
-    cells.heads.push_back(column.head);
-    cells.gutters.push_back(column.interval ? " " : "  ");
+    table.columns.push_back(
+        {column.group, column.head, false, column.interval ? " " : "  "});  // close to its score
   }
   for (const Row& row : analysis.rows()) {
-    std::vector<std::string> line = {row.name() == "post_norm" ? std::string(kPostNorm)
-                                                               : row.name()};
+    table.rows.push_back({row.name() == "post_norm" ? std::string(kPostNorm) : row.name()});
     for (const BlockColumn& column : columns) {
-      line.push_back(block_cell(row, column));
+      table.rows.back().push_back(block_cell(row, column));
     }
-    cells.rows.push_back(std::move(line));
   }
-  for (size_t c = 0; c < cells.heads.size(); ++c) {
-    int width = std::max(display_width(cells.groups[c]), display_width(cells.heads[c]));
-    for (const auto& line : cells.rows) {
-      width = std::max(width, display_width(line[c]));
-    }
-    cells.widths.push_back(width);
-  }
-  return cells;
-}
-
-void add_line(const std::vector<std::string>& line, const Cells& cells, std::string& out) {
-  for (size_t c = 0; c < line.size(); ++c) {
-    out += cells.gutters[c];
-    out += pad_left(line[c], cells.widths[c]);
-  }
-  trim_line(out);
-}
-
-std::string body(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
-  const Cells cells = make_cells(analysis, columns);
-  std::string out;
-  add_line(cells.groups, cells, out);
-  add_line(cells.heads, cells, out);
-  for (const auto& line : cells.rows) {
-    add_line(line, cells, out);
-  }
-  return out;
+  return table;
 }
 
 void add_footnotes(const ResultDocument& analysis,
@@ -136,7 +90,7 @@ std::string render_table(const Json& document) {
   if (columns.empty()) {
     out += "no metric of the blocks is in this result\n";
   } else {
-    out += body(analysis, columns);
+    out += draw_text_table(block_text_table(analysis, columns));
     add_footnotes(analysis, columns, out);
   }
   const std::vector<std::string> warnings = analysis.warnings();

@@ -20,7 +20,7 @@ Chart chart_of(const std::vector<Number>& values) {
   chart.id = "c";
   chart.title = "title";
   chart.description = "description";
-  chart.x = {"block", 0, static_cast<double>(values.size()) - 1, false, ""};
+  chart.x = {"block", 0, static_cast<double>(values.size()) - 1, AxisKind::kIndex, ""};
   chart.y.label = "R²";
   ChartSeries series{"held out", 1, LineStyle::kStrong, MarkStyle::kDot, {}};
   for (size_t i = 0; i < values.size(); ++i) {
@@ -30,7 +30,7 @@ Chart chart_of(const std::vector<Number>& values) {
   return chart;
 }
 
-constexpr ChartSize kSize{400, 300, false};
+constexpr ChartSize kSize{400, 300};
 
 TEST(Chart, MissingValue_LeavesAGap) {
   const std::string whole = draw_chart(chart_of({0.1, 0.2, 0.3, 0.4, 0.5}), kSize);
@@ -96,11 +96,39 @@ TEST(Chart, LabelsAtLines_DoNotOverlap) {
   Chart chart = chart_of({0.5, 0.5});
   chart.series.push_back(chart.series[0]);
   chart.series[1].label = "other";
-  const std::string svg = draw_chart(chart, {400, 300, true});
+  const std::string svg = draw_chart(chart, {400, 300, SeriesNames::kAtLines});
   EXPECT_EQ(count(svg, "class=\"label c1\""), 2u);
   const size_t first = svg.find(" y=\"", svg.find("class=\"label c1\""));
   const size_t second = svg.find(" y=\"", svg.find("class=\"label c1\"", first));
   EXPECT_GE(std::abs(std::stod(svg.substr(first + 4)) - std::stod(svg.substr(second + 4))), 14.0);
+}
+
+TEST(Chart, NamesElsewhere_LeavesNoLegend) {
+  Chart chart = chart_of({0.5, 0.6});
+  chart.series.push_back(chart.series[0]);
+  EXPECT_EQ(count(draw_chart(chart, kSize), "class=\"legend\""), 2u);
+  EXPECT_EQ(count(draw_chart(chart, {400, 300, SeriesNames::kElsewhere}), "class=\"legend\""), 0u);
+}
+
+TEST(Chart, CrowdedPoints_KeepNotesButNotAllMarks) {
+  Chart chart = chart_of(std::vector<Number>(40, 0.5));
+  chart.series[0].mark_spacing = 50;
+  const std::string crowded = draw_chart(chart, kSize);
+  EXPECT_EQ(count(crowded, "class=\"hit\""), 40u);
+  EXPECT_LE(count(crowded, "<circle"), 40u + 9);
+  Chart few = chart_of({0.5, 0.6, 0.7});
+  few.series[0].mark_spacing = 50;
+  few.series[0].mark_shift = 0.9;
+  EXPECT_EQ(count(draw_chart(few, kSize), "<circle"), 6u);  // all marks, all hits
+}
+
+TEST(Chart, ContinuousAxis_HasRoundTicks) {
+  Chart chart = chart_of({0.5, 0.6});
+  chart.x = {"depth", 0, 1, AxisKind::kContinuous, ""};
+  const std::string svg = draw_chart(chart, kSize);
+  for (const char* tick : {">0<", ">0.2<", ">0.8<", ">1<"}) {
+    EXPECT_NE(svg.find(tick), std::string::npos) << tick;
+  }
 }
 
 TEST(HeatStrip, Cells_ShadeAndMissingDiffer) {

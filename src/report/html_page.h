@@ -1,0 +1,32 @@
+// The frame that every page shares: head, figures with caption and data, definitions, the embedded
+// document.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "report/figures.h"
+#include "report/markup.h"
+
+namespace linscan {
+
+// Everything up to the first element of <main>; close_page() ends it, with the document inside.
+void open_page(Markup& html, const std::string& title);
+void close_page(Markup& html, const std::string& version, const Json& document);
+
+void add_list(Markup& html, const std::vector<std::string>& lines);
+// A box that cannot be overlooked; nothing for an empty list.
+void add_warnings(Markup& html, const std::string& title, const std::vector<std::string>& warnings);
+
+// Drawing, how to read it, what is missing; `data` adds the table that opens under it.
+void add_figure(Markup& html,
+                const Figure& figure,
+                size_t number,
+                const std::vector<std::string>& missing,
+                const std::function<void()>& data);
+
+// Label, meaning, formula, range and source of each entry of a result's "metrics".
+void add_definitions(Markup& html, const Json& metrics);
+
+}  // namespace linscan
