@@ -104,7 +104,7 @@ std::span<const Family> families() {
       kOptFamily,    kBloomFamily,    kFalconFamily,     kMptFamily,     kPhiFamily,
       kPhi3Family,   kQwen2Family,    kQwen3Family,      kGemmaFamily,   kGemma2Family,
       kGemma3Family, kStableLmFamily, kStarCoder2Family, kCohereFamily,  kCohere2Family,
-      kOlmoFamily,   kOlmo2Family,    kGraniteFamily,    kSmolLm3Family, kMixtralFamily,
+      kOlmoFamily,   kOlmo2Family,    kGlmFamily, kGraniteFamily,    kSmolLm3Family, kMixtralFamily,
       kQwen2MoeFamily, kQwen3MoeFamily, kOlmoeFamily};
   return kFamilies;
 }

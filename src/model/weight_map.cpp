@@ -71,16 +71,20 @@ void replace_braces(std::string& name, int64_t number) {
   }
 }
 
+std::string with_prefix(std::string pattern, std::string_view prefix) {
+  if (pattern.starts_with('@')) {
+    pattern.replace(0, 1, prefix);
+  }
+  return pattern;
+}
+
 std::string concrete_name(const std::string& pattern,
                           std::string_view prefix,
                           int64_t block,
                           int64_t index = 0) {
-  std::string name = pattern;
+  std::string name = with_prefix(pattern, prefix);
   replace_braces(name, block);
   replace_braces(name, index);
-  if (name.starts_with('@')) {
-    name.replace(0, 1, prefix);
-  }
   return name;
 }
 
@@ -250,7 +254,7 @@ class Resolver {
                                       shape_text(tensor->shape),
                                       shape_text(expected)));
     }
-    weights_.emplace(key, MappedWeight{tensor, row.transform});
+    weights_.emplace(key, MappedWeight{tensor, row.transform, with_prefix(row.pattern, prefix_)});
     wanted_.erase(key);
   }
 
@@ -292,6 +296,10 @@ const MappedWeight* WeightMap::find(Slot slot, int64_t block, int64_t index) con
   const auto found =
       weights_.find({is_block_slot(slot) ? block : kOutsideBlocks, slot, index});
   return found == weights_.end() ? nullptr : &found->second;
+}
+
+std::string WeightMap::name(const WeightKey& key, int64_t block) const {
+  return concrete_name(weights_.at(key).pattern, "", block, key.index);
 }
 
 std::vector<const TensorView*> WeightMap::block_tensors(int64_t block) const {

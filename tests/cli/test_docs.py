@@ -20,3 +20,10 @@ def test_every_option_is_in_the_docs():
     general = {"--help", "--version", "--config", "--quiet", "--verbose", "--model"}
     assert "--data" in options
     assert not sorted(option for option in options - general if option not in page)
+
+
+def test_table_of_families_is_what_the_program_prints():
+    printed = harness.run("linscan-info", "--families", "--format", "markdown", check=0).stdout
+    page = (harness.ROOT / "docs" / "families.md").read_text()
+    table = page.split("<!-- families -->\n")[1].split("<!-- /families -->")[0]
+    assert table == printed, "run linscan info --families --format markdown and put its output into docs/families.md"

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import harness
-from test_families import GPT2, LLAMA
+from cases_gpt import GPT2
+from cases_llama import LLAMA
 
 DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
           torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL"}

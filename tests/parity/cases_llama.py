@@ -55,6 +55,8 @@ COHERE2 = llama_like("Cohere2ForCausalLM", "cohere2", num_hidden_layers=5, num_k
                      layer_norm_eps=1e-5, logit_scale=0.25, sliding_window=9, tie_word_embeddings=True)
 OLMO = llama_like("OlmoForCausalLM", "olmo", hidden_act="silu", clip_qkv=None)
 OLMO2 = llama_like("Olmo2ForCausalLM", "olmo2", hidden_act="silu", rms_norm_eps=1e-6)
+GLM = llama_like("GlmForCausalLM", "glm", num_key_value_heads=2, head_dim=12, hidden_act="silu", rms_norm_eps=1.5625e-7,
+                 partial_rotary_factor=0.34, attention_bias=True)
 GRANITE = llama_like("GraniteForCausalLM", "granite", num_attention_heads=8, num_key_value_heads=2, hidden_act="silu", rms_norm_eps=1e-6,
                      embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.15, logits_scaling=4.0)
 SMOLLM3 = llama_like("SmolLM3ForCausalLM", "smollm3", num_hidden_layers=5, num_key_value_heads=2, hidden_act="silu",
@@ -199,6 +201,10 @@ CASES = [
     Case("olmo2", OLMO2),
     Case("olmo2-gqa", OLMO2, {"num_key_value_heads": 2}),
     Case("olmo2-attention-bias", OLMO2, {"attention_bias": True}),
+
+    Case("glm", GLM),
+    Case("glm-no-share", GLM, drop=("partial_rotary_factor",)),
+    Case("glm-no-bias", GLM, {"attention_bias": False}),
 
     Case("granite", GRANITE),
     Case("granite-no-multipliers", GRANITE, {"num_hidden_layers": 1}, drop=("embedding_multiplier", "residual_multiplier", "attention_multiplier",

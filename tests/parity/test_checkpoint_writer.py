@@ -1,6 +1,6 @@
 """What the checkpoint writer makes is what save_pretrained would have made, and transformers opens it.
 
-copy_checkpoint (tests/tools) reads a folder and writes it again; it is built with the tests.
+copy_checkpoint (tests/support) reads a folder and writes it again; it is built with the tests.
 """
 import json
 import subprocess
@@ -10,7 +10,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import harness
-from test_families import GPT2, LLAMA, OPT
+from cases_gpt import GPT2, OPT
+from cases_llama import LLAMA
 
 IDS = torch.tensor([[3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26]])
 MODELS = {"llama": LLAMA, "llama-tied": {**LLAMA, "tie_word_embeddings": True}, "gpt2": GPT2, "opt": OPT}

@@ -17,6 +17,7 @@ namespace linscan {
 struct MappedWeight {
   const TensorView* tensor = nullptr;  // lives as long as the checkpoint
   Transform transform = Transform::kNone;
+  std::string pattern;  // of its row in the weight table, with the checkpoint's prefix in place
 };
 
 // Which weight: `index` is the expert of an expert's slot or, where heads are stored apart, the
@@ -42,6 +43,8 @@ class WeightMap {
 
   // nullptr where the decoder has no such weight. `block` is ignored for slots of the model.
   const MappedWeight* find(Slot slot, int64_t block = 0, int64_t index = 0) const;
+  // The HF name that the weight has in block `block`; of a model's weight, its name.
+  std::string name(const WeightKey& key, int64_t block) const;
   // All weights, by block, then slot, then index.
   const std::map<WeightKey, MappedWeight>& all() const { return weights_; }
 

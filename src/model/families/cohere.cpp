@@ -49,8 +49,7 @@ DecoderConfig read_cohere2(const ConfigReader& config) {
   set_windows(config,
               decoder,
               read_window(config, "sliding_window", 4096),
-              all_but_every,
-              config.integer_or("sliding_window_pattern", 4, 1));
+              all_but_every(config.integer_or("sliding_window_pattern", 4, 1)));
   for (BlockConfig& block : decoder.per_block) {
     block.rotary = block.window > 0 ? 0 : kNoRotary;
   }

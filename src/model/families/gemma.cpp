@@ -88,7 +88,7 @@ DecoderConfig read_gemma2(const ConfigReader& config) {
   decoder.logit_cap = read_cap(config, "final_logit_softcapping", 30.0);
   set_scale(config, decoder);
   set_windows(
-      config, decoder, read_window(config, "sliding_window", 4096), all_but_every, 2);
+      config, decoder, read_window(config, "sliding_window", 4096), all_but_every(2));
   return decoder;
 }
 
@@ -133,8 +133,7 @@ DecoderConfig read_gemma3(const ConfigReader& config) {
   set_windows(config,
               decoder,
               window,
-              all_but_every,
-              config.integer_or("sliding_window_pattern", 6, 1));
+              all_but_every(config.integer_or("sliding_window_pattern", 6, 1)));
   for (BlockConfig& block : decoder.per_block) {
     block.rotary = block.window > 0 ? kLocalRotary : kGlobalRotary;
   }

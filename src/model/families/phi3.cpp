@@ -28,24 +28,7 @@ DecoderConfig read_config(const ConfigReader& config) {
 }
 
 std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
-  std::vector<WeightRow> rows;
-  const std::string block = "@layers.{}.";
-  rows.push_back({"@embed_tokens.weight", Slot::kTokenEmbedding, "V,C"});
-  add_norm(rows,
-           config,
-           block + "input_layernorm",
-           Slot::kAttentionNormWeight,
-           Slot::kAttentionNormBias);
-  rows.push_back({block + "self_attn.qkv_proj.weight", Slot::kQkvWeight, "HD+2KD,C"});
-  rows.push_back({block + "self_attn.o_proj.weight", Slot::kOutputWeight, "C,HD"});
-  add_norm(
-      rows, config, block + "post_attention_layernorm", Slot::kMlpNormWeight, Slot::kMlpNormBias);
-  rows.push_back({block + "mlp.gate_up_proj.weight", Slot::kGateUpWeight, "2F,C"});
-  rows.push_back({block + "mlp.down_proj.weight", Slot::kDownWeight, "C,F"});
-  add_norm(rows, config, "@norm", Slot::kFinalNormWeight, Slot::kFinalNormBias);
-  rows.push_back({"lm_head.weight", Slot::kHead, "V,C"});
-  add_ignored(rows, block + "self_attn.rotary_emb.inv_freq");
-  return rows;
+  return llama_rows(config, {.qkv = "self_attn.qkv_proj", .gate_up = "mlp.gate_up_proj"});
 }
 
 }  // namespace

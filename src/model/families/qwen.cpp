@@ -46,15 +46,6 @@ constexpr Quirk kQwen3MoeQuirks[] = {
     {"qwen3-moe-window", "window in every block"},
 };
 
-bool from_block(int64_t block, int64_t first) {
-  return block >= first;
-}
-
-// Qwen2MoeConfig: without layer_types, every other one of the first max_window_layers blocks.
-bool every_other_until(int64_t block, int64_t end) {
-  return block % 2 == 0 && block < end;
-}
-
 // 0 unless use_sliding_window is set.
 int64_t window_in_use(const ConfigReader& config) {
   return config.flag_or("use_sliding_window", false)
@@ -69,8 +60,7 @@ DecoderConfig read_qwen2(const ConfigReader& config) {
   set_windows(config,
               decoder,
               window_in_use(config),
-              from_block,
-              config.integer_or("max_window_layers", 28));
+              from_block(config.integer_or("max_window_layers", 28)));
   return decoder;
 }
 
@@ -83,8 +73,7 @@ DecoderConfig read_qwen3(const ConfigReader& config) {
   set_windows(config,
               decoder,
               window_in_use(config),
-              from_block,
-              config.integer_or("max_window_layers", 28));
+              from_block(config.integer_or("max_window_layers", 28)));
   return decoder;
 }
 
@@ -109,11 +98,11 @@ DecoderConfig read_qwen2_moe(const ConfigReader& config) {
                 .active = 4,
                 .size = 1408,
                 .shared_size = config.size_or({"shared_expert_intermediate_size"}, 5632)});
-  set_windows(config,
-              decoder,
-              window_in_use(config),
-              every_other_until,
-              config.integer_or("max_window_layers", 28));
+  // Qwen2MoeConfig: without layer_types, every other one of the first max_window_layers blocks.
+  const int64_t end = config.integer_or("max_window_layers", 28);
+  set_windows(config, decoder, window_in_use(config), [end](int64_t block) {
+    return block % 2 == 0 && block < end;
+  });
   return decoder;
 }
 

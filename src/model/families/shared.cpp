@@ -80,8 +80,7 @@ int64_t read_window(const ConfigReader& config, std::string_view key, int64_t ot
 void set_windows(const ConfigReader& config,
                  DecoderConfig& decoder,
                  int64_t window,
-                 bool (*sliding)(int64_t block, int64_t parameter),
-                 int64_t parameter) {
+                 const std::function<bool(int64_t block)>& sliding) {
   const std::vector<std::string> types = config.texts("layer_types");
   LINSCAN_CHECK(types.empty() || types.size() == decoder.per_block.size(),
                 kInput,
@@ -90,7 +89,7 @@ void set_windows(const ConfigReader& config,
                 types.size(),
                 decoder.per_block.size());
   for (size_t block = 0; block < decoder.per_block.size(); ++block) {
-    bool slides = sliding(static_cast<int64_t>(block), parameter);
+    bool slides = sliding(static_cast<int64_t>(block));
     if (!types.empty()) {
       slides = types[block] == "sliding_attention";
       if (!slides && types[block] != "full_attention") {
@@ -103,8 +102,12 @@ void set_windows(const ConfigReader& config,
   }
 }
 
-bool all_but_every(int64_t block, int64_t pattern) {
-  return (block + 1) % pattern != 0;
+std::function<bool(int64_t block)> all_but_every(int64_t period) {
+  return [period](int64_t block) { return (block + 1) % period != 0; };
+}
+
+std::function<bool(int64_t block)> from_block(int64_t first) {
+  return [first](int64_t block) { return block >= first; };
 }
 
 void check_heads(const DecoderConfig& config, const ConfigReader& reader, bool head_size_given) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -62,11 +63,11 @@ int64_t read_window(const ConfigReader& config, std::string_view key, int64_t ot
 void set_windows(const ConfigReader& config,
                  DecoderConfig& decoder,
                  int64_t window,
-                 bool (*sliding)(int64_t block, int64_t parameter),
-                 int64_t parameter = 0);
+                 const std::function<bool(int64_t block)>& sliding);
 
-// A window over `pattern` blocks of which the last attends to everything.
-bool all_but_every(int64_t block, int64_t pattern);
+// For set_windows: all blocks but every `period`th one, and those from block `first` on.
+std::function<bool(int64_t block)> all_but_every(int64_t period);
+std::function<bool(int64_t block)> from_block(int64_t first);
 
 // The key/value heads must divide the heads and, where the head size follows from them, the heads
 // the hidden size.
@@ -99,7 +100,9 @@ std::vector<float> alibi_slopes(int64_t heads);
 
 // Names that differ between Llama's descendants, within a block or under the prefix.
 struct LlamaNames {
+  std::string_view qkv;  // fused; empty: q_proj, k_proj and v_proj
   std::string_view output = "self_attn.o_proj";
+  std::string_view gate_up;  // fused; empty: the next two
   std::string_view gate = "mlp.gate_proj";
   std::string_view up = "mlp.up_proj";
   std::string_view down = "mlp.down_proj";
@@ -180,6 +183,7 @@ extern const Family kCohereFamily;
 extern const Family kCohere2Family;
 extern const Family kOlmoFamily;
 extern const Family kOlmo2Family;
+extern const Family kGlmFamily;
 extern const Family kGraniteFamily;
 extern const Family kSmolLm3Family;
 extern const Family kMixtralFamily;

@@ -69,10 +69,20 @@ void add_block_norms(std::vector<WeightRow>& rows, const DecoderConfig& config) 
   }
 }
 
-void add_attention(std::vector<WeightRow>& rows,
-                   const DecoderConfig& config,
-                   const LlamaNames& names) {
+void add_queries_keys_values(std::vector<WeightRow>& rows,
+                             const DecoderConfig& config,
+                             const LlamaNames& names) {
   const bool bias = config.qkv_bias;
+  if (!names.qkv.empty()) {
+    add_linear(rows,
+               in_block(names.qkv),
+               Slot::kQkvWeight,
+               "HD+2KD,C",
+               Slot::kQkvBias,
+               "HD+2KD",
+               bias);
+    return;
+  }
   add_linear(rows,
              in_block("self_attn.q_proj"),
              Slot::kQueryWeight,
@@ -89,6 +99,12 @@ void add_attention(std::vector<WeightRow>& rows,
              Slot::kValueBias,
              "KD",
              bias);
+}
+
+void add_attention(std::vector<WeightRow>& rows,
+                   const DecoderConfig& config,
+                   const LlamaNames& names) {
+  add_queries_keys_values(rows, config, names);
   add_linear(rows,
              in_block(names.output),
              Slot::kOutputWeight,
@@ -105,11 +121,15 @@ void add_dense_mlp(std::vector<WeightRow>& rows,
                    const LlamaNames& names) {
   const size_t first = rows.size();
   const bool bias = config.mlp_bias;
-  if (config.mlp_kind == MlpKind::kGated) {
-    add_linear(
-        rows, in_block(names.gate), Slot::kGateWeight, "F,C", Slot::kGateBias, "F", bias);
+  if (!names.gate_up.empty()) {
+    rows.push_back({in_block(names.gate_up) + ".weight", Slot::kGateUpWeight, "2F,C"});
+  } else {
+    if (config.mlp_kind == MlpKind::kGated) {
+      add_linear(
+          rows, in_block(names.gate), Slot::kGateWeight, "F,C", Slot::kGateBias, "F", bias);
+    }
+    add_linear(rows, in_block(names.up), Slot::kUpWeight, "F,C", Slot::kUpBias, "F", bias);
   }
-  add_linear(rows, in_block(names.up), Slot::kUpWeight, "F,C", Slot::kUpBias, "F", bias);
   add_linear(rows, in_block(names.down), Slot::kDownWeight, "C,F", Slot::kDownBias, "C", bias);
   for (size_t row = first; row < rows.size(); ++row) {
     rows[row].blocks = BlockSet::kDense;

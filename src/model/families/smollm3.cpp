@@ -14,10 +14,6 @@ constexpr Quirk kQuirks[] = {
     {"smollm3-biases", "attention and MLP biases"},
 };
 
-bool never(int64_t, int64_t) {
-  return false;
-}
-
 // no_rope_layers says 1 for blocks with rotary.
 void drop_rotary(const ConfigReader& config, DecoderConfig& decoder) {
   const std::vector<double> list = config.numbers("no_rope_layers");
@@ -29,7 +25,7 @@ void drop_rotary(const ConfigReader& config, DecoderConfig& decoder) {
                 list.size(),
                 decoder.per_block.size());
   for (size_t block = 0; block < decoder.per_block.size(); ++block) {
-    const bool rotates = list.empty() ? all_but_every(static_cast<int64_t>(block), interval)
+    const bool rotates = list.empty() ? (static_cast<int64_t>(block) + 1) % interval != 0
                                       : list[block] != 0;
     decoder.per_block[block].rotary = rotates ? 0 : kNoRotary;
   }
@@ -47,12 +43,9 @@ DecoderConfig read_config(const ConfigReader& config) {
   drop_rotary(config, decoder);
   const int64_t window =
       config.flag_or("use_sliding_window", false) ? read_window(config, "sliding_window", 0) : 0;
-  set_windows(config, decoder, window, never);
-  if (!config.has("layer_types")) {
-    for (BlockConfig& block : decoder.per_block) {
-      block.window = block.rotary == kNoRotary ? window : 0;
-    }
-  }
+  set_windows(config, decoder, window, [&](int64_t block) {
+    return decoder.per_block[static_cast<size_t>(block)].rotary == kNoRotary;
+  });
   return decoder;
 }
 
