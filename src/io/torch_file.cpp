@@ -136,6 +136,7 @@ class TorchReader {
   std::string_view bytes_;  // of the file
   std::optional<ZipArchive> archive_;
   std::string_view prefix_;
+  std::map<std::string_view, std::optional<ZipArchive::Range>> storages_;  // by key, once looked up
   // Copies of tensors that are not row-major: the same one for the same elements.
   using Place = std::tuple<int64_t, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
   std::map<Place, std::shared_ptr<MappedFile>> copies_;
@@ -185,9 +186,11 @@ void TorchReader::check_byte_order() const {
 // A training checkpoint keeps the state dict under a key of its own.
 void TorchReader::refuse_without_tensors(const Pickle& pickle) const {
   const std::span<const PickleRef> entries = pickle.items(pickle.root());
+  std::set<PickleRef> seen;  // one dict may be there under a million keys
   for (size_t i = 0; i + 1 < entries.size(); i += 2) {
     const PickleValue& key = pickle.value(entries[i]);
-    if (key.kind == PickleKind::kText && is_dict_of_tensors(pickle, entries[i + 1])) {
+    if (key.kind == PickleKind::kText && seen.insert(entries[i + 1]).second &&
+        is_dict_of_tensors(pickle, entries[i + 1])) {
       // Only a plain key goes into a command that people copy.
       fail_unsupported(
           "{}: holds its tensors under the key {}, expected a dict of tensors; take them out{}",
@@ -226,8 +229,11 @@ std::shared_ptr<MappedFile> TorchReader::copy_of(const TorchTensor& tensor,
 TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_view name) {
   const std::string where = fmt::format("{}: tensor {}", path_.string(), show(name));
   const TorchTensor tensor = read_torch_tensor(pickle, ref, where);
-  const std::string record = fmt::format("{}data/{}", prefix_, tensor.storage);
-  const std::optional<ZipArchive::Range> storage = archive_->find(record);
+  const auto [found, is_new] = storages_.try_emplace(tensor.storage);
+  if (is_new) {
+    found->second = archive_->find(fmt::format("{}data/{}", prefix_, tensor.storage));
+  }
+  const std::optional<ZipArchive::Range>& storage = found->second;
   LINSCAN_CHECK(
       storage, kInput, "{}: its storage {} is not in the file", where, show(tensor.storage));
   const int64_t elements = storage->bytes / item_size(tensor.dtype);
