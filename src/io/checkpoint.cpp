@@ -86,6 +86,24 @@ Json read_config(const fs::path& folder) {
   fail_input("{}: has no weights; looked for {}", folder.string(), fmt::join(looked_for, ", "));
 }
 
+// Bytes of all tensors, those that several share counted once.
+int64_t distinct_bytes(std::vector<const TensorView*> tensors) {
+  const auto place = [](const TensorView* tensor) {
+    return std::pair(tensor->file.get(), tensor->offset);
+  };
+  std::ranges::sort(tensors, {}, place);
+  int64_t total = 0;
+  std::pair<const MappedFile*, int64_t> counted(nullptr, 0);  // of this file up to here
+  for (const TensorView* tensor : tensors) {
+    const auto [file, offset] = place(tensor);
+    const int64_t begin = file == counted.first ? std::max(offset, counted.second) : offset;
+    const int64_t end = std::max(begin, offset + tensor->bytes);
+    total += end - begin;
+    counted = {file, end};
+  }
+  return total;
+}
+
 const std::string& name_of(const TensorView* tensor) {
   return tensor->name;
 }
@@ -217,9 +235,7 @@ Checkpoint Checkpoint::open(const fs::path& folder) {
     fail_without_weights(folder);
   }
   refuse_quantized_tensors(state->tensors, folder);
-  for (const TensorView* tensor : state->tensors) {
-    state->total_bytes += tensor->bytes;
-  }
+  state->total_bytes = distinct_bytes(state->tensors);
   return Checkpoint(std::move(state));
 }
 

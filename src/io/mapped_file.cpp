@@ -167,6 +167,12 @@ void MappedFile::prefetch(int64_t offset, int64_t bytes) const {
   }
 }
 
+void MappedFile::read_pages_alone(bool on) const {
+  if (data_ != nullptr) {
+    madvise(data_, size_, on ? MADV_RANDOM : MADV_NORMAL);
+  }
+}
+
 void MappedFile::release(int64_t offset, int64_t bytes) const {
   require_range(offset, bytes);
   if (pending_ != nullptr && !pending_->made) {

@@ -42,6 +42,7 @@ std::string_view header_text(const MappedFile& file) {
                 path,
                 length,
                 file_bytes);
+  file.prefetch(0, kLengthBytes + static_cast<int64_t>(length));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   LINSCAN_CHECK(text.starts_with('{'),
                 kInput,
@@ -95,7 +96,8 @@ void check_layout(const std::vector<HeaderEntry>& entries,
 }  // namespace
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  const std::shared_ptr<MappedFile> file = map_weights(path);
+  const WeightsMapping mapping(path);
+  const std::shared_ptr<MappedFile>& file = mapping.file();
   const std::string_view text = header_text(*file);
   SafetensorsHeader header = parse_header(text, path.string());
 

@@ -30,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxPickleBytes = 100'000'000;
+constexpr int64_t kDirectoryBytes = 1 << 20;  // at the end of the file: holds 10,000 records
 constexpr std::string_view kPickleName = "data.pkl";
 // 0x1950a86a20f9469cfc6c, which torch pickles first in its older format.
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
@@ -108,10 +109,13 @@ bool is_dict_of_tensors(const Pickle& pickle, PickleRef ref) {
 class TorchReader {
  public:
   explicit TorchReader(const fs::path& path)
-      : path_(path), file_(map_weights(path)), bytes_(text_of(*file_)) {
+      : path_(path), mapping_(path), file_(mapping_.file()), bytes_(mapping_.text()) {
     if (!ZipArchive::is_zip(bytes_)) {
       refuse_other_format(bytes_, path);
     }
+    const auto size = static_cast<int64_t>(bytes_.size());
+    const int64_t tail = std::min(size, kDirectoryBytes);
+    file_->prefetch(size - tail, tail);
     archive_.emplace(bytes_, path.string());
     prefix_ = find_prefix(*archive_, path.string());
   }
@@ -119,28 +123,41 @@ class TorchReader {
   std::vector<TensorView> read();
 
  private:
-  std::optional<std::string_view> record(std::string_view name) const {
-    const auto range = archive_->find(std::string(prefix_) + std::string(name));
-    return range ? std::optional(bytes_.substr(static_cast<size_t>(range->offset),
-                                               static_cast<size_t>(range->bytes)))
-                 : std::nullopt;
-  }
+  std::optional<std::string_view> record(std::string_view name) const;
   void refuse_script() const;
   void check_byte_order() const;
-  Pickle read_pickle() const;
   void refuse_without_tensors(const Pickle& pickle) const;
   TensorView view(const Pickle& pickle, PickleRef ref, std::string_view name);
   std::shared_ptr<MappedFile> copy_of(const TorchTensor& tensor, int64_t storage_offset);
 
   const fs::path& path_;
+  WeightsMapping mapping_;
   std::shared_ptr<MappedFile> file_;
-  std::string_view bytes_;  // of file_
+  std::string_view bytes_;  // of the file
   std::optional<ZipArchive> archive_;
   std::string_view prefix_;
+  std::map<std::string_view, std::optional<ZipArchive::Range>> storages_;  // by key, once looked up
   // Copies of tensors that are not row-major: the same one for the same elements.
   using Place = std::tuple<int64_t, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
   std::map<Place, std::shared_ptr<MappedFile>> copies_;
 };
+
+// The bytes of a record, read at once.
+std::optional<std::string_view> TorchReader::record(std::string_view name) const {
+  const auto range = archive_->find(std::string(prefix_) + std::string(name));
+  if (!range) {
+    return std::nullopt;
+  }
+  LINSCAN_CHECK(range->bytes <= kMaxPickleBytes,
+                kInput,
+                "{}: {} has {} bytes, more than {}",
+                path_.string(),
+                name,
+                range->bytes,
+                kMaxPickleBytes);
+  file_->prefetch(range->offset, range->bytes);
+  return bytes_.substr(static_cast<size_t>(range->offset), static_cast<size_t>(range->bytes));
+}
 
 void TorchReader::refuse_script() const {
   const std::string code = std::string(prefix_) + "code/";
@@ -166,24 +183,14 @@ void TorchReader::check_byte_order() const {
                 show(order));
 }
 
-Pickle TorchReader::read_pickle() const {
-  const std::string_view bytes = *record(kPickleName);
-  LINSCAN_CHECK(static_cast<int64_t>(bytes.size()) <= kMaxPickleBytes,
-                kInput,
-                "{}: {} has {} bytes, more than {}",
-                path_.string(),
-                kPickleName,
-                bytes.size(),
-                kMaxPickleBytes);
-  return Pickle::read(bytes, fmt::format("{}: {}", path_.string(), kPickleName), find_torch_global);
-}
-
 // A training checkpoint keeps the state dict under a key of its own.
 void TorchReader::refuse_without_tensors(const Pickle& pickle) const {
   const std::span<const PickleRef> entries = pickle.items(pickle.root());
+  std::set<PickleRef> seen;  // one dict may be there under a million keys
   for (size_t i = 0; i + 1 < entries.size(); i += 2) {
     const PickleValue& key = pickle.value(entries[i]);
-    if (key.kind == PickleKind::kText && is_dict_of_tensors(pickle, entries[i + 1])) {
+    if (key.kind == PickleKind::kText && seen.insert(entries[i + 1]).second &&
+        is_dict_of_tensors(pickle, entries[i + 1])) {
       // Only a plain key goes into a command that people copy.
       fail_unsupported(
           "{}: holds its tensors under the key {}, expected a dict of tensors; take them out{}",
@@ -222,8 +229,11 @@ std::shared_ptr<MappedFile> TorchReader::copy_of(const TorchTensor& tensor,
 TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_view name) {
   const std::string where = fmt::format("{}: tensor {}", path_.string(), show(name));
   const TorchTensor tensor = read_torch_tensor(pickle, ref, where);
-  const std::string record = fmt::format("{}data/{}", prefix_, tensor.storage);
-  const std::optional<ZipArchive::Range> storage = archive_->find(record);
+  const auto [found, is_new] = storages_.try_emplace(tensor.storage);
+  if (is_new) {
+    found->second = archive_->find(fmt::format("{}data/{}", prefix_, tensor.storage));
+  }
+  const std::optional<ZipArchive::Range>& storage = found->second;
   LINSCAN_CHECK(
       storage, kInput, "{}: its storage {} is not in the file", where, show(tensor.storage));
   const int64_t elements = storage->bytes / item_size(tensor.dtype);
@@ -257,7 +267,8 @@ TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_vi
 std::vector<TensorView> TorchReader::read() {
   refuse_script();
   check_byte_order();
-  const Pickle pickle = read_pickle();
+  const Pickle pickle = Pickle::read(
+      *record(kPickleName), fmt::format("{}: {}", path_.string(), kPickleName), find_torch_global);
   const PickleKind kind = pickle.value(pickle.root()).kind;
   LINSCAN_CHECK(kind == PickleKind::kDict,
                 kUnsupported,

@@ -141,6 +141,14 @@ class TensorReader {
   }
   std::vector<int64_t> read_counts(PickleRef ref, std::string_view role) const {
     expect(ref, PickleKind::kTuple, role);
+    // Before they are read: a million tensors may share one tuple of a million numbers.
+    LINSCAN_CHECK(pickle_.items(ref).size() <= kMaxDimensions,
+                  kInput,
+                  "{}: {} has {} numbers, expected up to {}",
+                  where_,
+                  role,
+                  pickle_.items(ref).size(),
+                  kMaxDimensions);
     std::vector<int64_t> counts;
     for (const PickleRef item : pickle_.items(ref)) {
       counts.push_back(read_count(item, role));
@@ -222,12 +230,6 @@ void TensorReader::check_layout(TorchTensor& tensor) const {
                 where_,
                 layout.shape.size(),
                 layout.strides.size());
-  LINSCAN_CHECK(layout.shape.size() <= kMaxDimensions,
-                kInput,
-                "{}: has {} dimensions, expected up to {}",
-                where_,
-                layout.shape.size(),
-                kMaxDimensions);
   tensor.bytes = tensor_bytes(tensor.dtype, layout.shape);
   const int64_t end = layout.end();
   LINSCAN_CHECK(

@@ -4,17 +4,20 @@
 
 namespace linscan {
 
-std::shared_ptr<MappedFile> map_weights(const std::filesystem::path& path) {
-  std::shared_ptr<MappedFile> file = MappedFile::open(path);
-  LINSCAN_CHECK(!text_of(*file).starts_with("version https://git-lfs.github.com/spec/"),
+WeightsMapping::WeightsMapping(const std::filesystem::path& path) : file_(MappedFile::open(path)) {
+  file_->read_pages_alone(true);
+  LINSCAN_CHECK(!text().starts_with("version https://git-lfs.github.com/spec/"),
                 kInput,
                 "{}: is a Git LFS pointer, not the weights; fetch them with: git lfs pull",
                 path.string());
-  return file;
 }
 
-std::string_view text_of(const MappedFile& file) {
-  const auto bytes = file.bytes();
+WeightsMapping::~WeightsMapping() {
+  file_->read_pages_alone(false);
+}
+
+std::string_view WeightsMapping::text() const {
+  const auto bytes = file_->bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

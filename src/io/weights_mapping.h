@@ -1,4 +1,4 @@
-// What the readers of weights do with a file before they look at its format.
+// A file of weights while its reader looks at headers, before anyone uses the weights.
 #pragma once
 
 #include <filesystem>
@@ -9,11 +9,23 @@
 
 namespace linscan {
 
-// Maps a file of weights. Throws Error(kInput) for what cannot be mapped and for a Git LFS pointer,
-// the small text that a clone without Git LFS leaves in place of the weights.
-std::shared_ptr<MappedFile> map_weights(const std::filesystem::path& path);
+class WeightsMapping {
+ public:
+  // Maps the file so that touching a page reads no weights around it. Throws Error(kInput) for what
+  // cannot be mapped and for a Git LFS pointer, the small text that a clone without Git LFS leaves
+  // in place of the weights.
+  explicit WeightsMapping(const std::filesystem::path& path);
+  // From here on the kernel reads ahead again.
+  ~WeightsMapping();
+  WeightsMapping(const WeightsMapping&) = delete;
+  WeightsMapping& operator=(const WeightsMapping&) = delete;
 
-// The bytes of the whole file.
-std::string_view text_of(const MappedFile& file);
+  const std::shared_ptr<MappedFile>& file() const { return file_; }
+  // The bytes of the whole file.
+  std::string_view text() const;
+
+ private:
+  std::shared_ptr<MappedFile> file_;
+};
 
 }  // namespace linscan

@@ -47,7 +47,7 @@ class Checkpoint {
   const std::map<std::string, std::string>& metadata() const;
   // The weight files, sorted by name.
   const std::vector<std::filesystem::path>& files() const;
-  // Bytes of all tensors.
+  // Bytes of all tensors, those that tensors of a torch file share counted once.
   int64_t total_bytes() const;
   // WeightsDigest of all tensors: reads every weight once.
   std::string weights_sha256() const;

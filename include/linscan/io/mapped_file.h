@@ -51,6 +51,10 @@ class MappedFile {
   // thread.
   void prefetch(int64_t offset, int64_t bytes) const;
 
+  // While this is on, a page that is touched is read alone. Otherwise the kernel reads megabytes
+  // around it, which is right for data and wrong for small records between them.
+  void read_pages_alone(bool on) const;
+
   // Gives the memory of the whole pages inside [offset, offset + bytes) back; pages that reach
   // outside the range stay. The addresses remain valid: the next access reads the file again. That
   // is lossless for pages that were only read. A page that was WRITTEN through a view goes back to

@@ -87,6 +87,20 @@ TEST(CheckpointForms, FirstFormThatIsThere_Counts) {
   EXPECT_EQ(Checkpoint::open(folder.path()).names(), Names{"safetensors.single"});
 }
 
+TEST(CheckpointForms, SharedBytes_CountOnce) {
+  const TemporaryFolder folder;
+  folder.write("config.json", "{}");
+  const std::string storage = pickle::storage("ByteStorage", "0", 6);
+  const std::string root =
+      pickle::dict({{pickle::text("head"), pickle::tensor(storage, 0, {4}, {1})},
+                    {pickle::text("embedding"), pickle::tensor(storage, 0, {4}, {1})},
+                    {pickle::text("tail"), pickle::tensor(storage, 3, {3}, {1})},
+                    {pickle::text("inside"), pickle::tensor(storage, 1, {1}, {1})},
+                    {pickle::text("copy"), pickle::tensor(storage, 0, {2}, {2})}});
+  folder.write("pytorch_model.bin", torch_file(pickle::whole(root), {{"0", "abcdef"}}));
+  EXPECT_EQ(Checkpoint::open(folder.path()).total_bytes(), 8);
+}
+
 // Also of a tensor that has to be copied, and after its memory was given back.
 TEST(CheckpointForms, Digest_IsThatOfTheSameTensorsInSafetensors) {
   const TemporaryFolder torch;

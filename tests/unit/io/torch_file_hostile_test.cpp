@@ -80,7 +80,7 @@ TEST(HostileTorchFile, StorageOutsideItsBounds_IsRefused) {
   expect_refused(bytes_tensor(0, {3, 3}, {INT64_MAX, 1}), {"overflow"});
   expect_refused(bytes_tensor(0, {2}, {1, 1}), {"1 dimensions and 2 strides"});
   expect_refused(bytes_tensor(0, std::vector<int64_t>(65, 1), std::vector<int64_t>(65, 1)),
-                 {"65 dimensions, expected up to 64"});
+                 {"its shape has 65 numbers, expected up to 64"});
   // A copy must not be larger than the file.
   expect_refused(bytes_tensor(0, {1'000'000'000'000}, {0}),
                  {"repeats its storage of 6 elements"},
@@ -172,6 +172,19 @@ TEST(HostileTorchFile, WrongTopLevel_IsRefused) {
           {"\"w\" appears twice"});
   refuses(pickle::dict({{pickle::text("a\nb"), tensor}}), {"control characters"});
   refuses(pickle::dict({{pickle::text(""), tensor}}), {"is empty"});
+}
+
+// Values that are shared must not be looked at again for each of their uses.
+TEST(HostileTorchFile, SharedValues_CostOnce) {
+  std::string inner = "}q" + std::string(1, '\0') + "(";
+  for (int i = 0; i < 100'000; ++i) {
+    inner += "NN";
+  }
+  std::string root = "}(" + pickle::text("0") + inner + "u";
+  for (int i = 1; i < 100'000; ++i) {
+    root += pickle::text(std::to_string(i)) + "h" + std::string(1, '\0');
+  }
+  expect_refused(torch_file(pickle::whole(root + "u"), {}), {"holds no tensors"});
 }
 
 TEST(HostileTorchFile, OtherFormats_AreRefusedByName) {
