@@ -91,7 +91,7 @@ dependency=()
 if [ -n "$pending" ]; then
   array="$(submit "$job_name" \
     "exec $(quoted "$here/analyze_one.sh" "${arguments[@]}" ${again[@]+"${again[@]}"} -- ${common_options[@]+"${common_options[@]}"})" \
-    --array="$pending$at_most" --output="$out/logs/slurm-%A_%a.log" \
+    --array="$pending$at_most" --output="${out//%/%%}/logs/slurm-%A_%a.log" \
     ${all_options[@]+"${all_options[@]}"} ${task_options[@]+"${task_options[@]}"})"
   say "array $array: checkpoints $pending of ${#lines[@]}"
   # afterany, not afterok: one checkpoint that fails must not keep the others from being compared, nor leave a job that can
@@ -102,5 +102,5 @@ else
 fi
 compare="$(submit "$job_name-compare" \
   "exec $(quoted "$here/compare_all.sh" "${arguments[@]}" -- ${common_options[@]+"${common_options[@]}"})" \
-  --output="$out/logs/slurm-%j-compare.log" ${dependency[@]+"${dependency[@]}"} ${all_options[@]+"${all_options[@]}"})"
+  --output="${out//%/%%}/logs/slurm-%j-compare.log" ${dependency[@]+"${dependency[@]}"} ${all_options[@]+"${all_options[@]}"})"
 say "job $compare: compares all, then writes what failed to $out/logs/slurm-$compare-compare.log"

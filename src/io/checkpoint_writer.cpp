@@ -99,15 +99,15 @@ void CheckpointWriter::State::plan(std::vector<TensorEntry> entries) {
                 name(),
                 options.max_shard_bytes);
   for (PlannedShard& shard : plan_shards(std::move(entries), options.max_shard_bytes, name())) {
+    LINSCAN_CHECK(!__builtin_add_overflow(total_bytes, shard.bytes, &total_bytes),
+                  kInternal,
+                  "{}: the tensors together exceed 63 bits",
+                  name());
     for (const TensorEntry& entry : shard.entries) {
       const bool is_new = shard_of.emplace(entry.name, shards.size()).second;
       LINSCAN_CHECK(is_new, kInternal, "{}: tensor {} is listed twice", name(), show(entry.name));
       total_parameters += tensor_bytes(entry.dtype, entry.shape) / item_size(entry.dtype);
     }
-    LINSCAN_CHECK(!__builtin_add_overflow(total_bytes, shard.bytes, &total_bytes),
-                  kInternal,
-                  "{}: the tensors together exceed 63 bits",
-                  name());
     shards.push_back({.plan = std::move(shard), .metadata = options.metadata});
   }
   note_aliases();
