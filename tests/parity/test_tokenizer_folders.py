@@ -32,6 +32,8 @@ MODELS = {
     "bpe as llama": dict(model_type="bpe", vocab_size=800, byte_fallback=True, split_digits=True, normalization_rule_name="identity", remove_extra_whitespaces=False),
     "bpe as gemma": dict(model_type="bpe", vocab_size=800, byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3,
                          bos_piece="<bos>", eos_piece="<eos>", normalization_rule_name="identity", user_defined_symbols=["\n\n", "<unused0>"]),
+    "char": dict(model_type="char", vocab_size=60),
+    "word": dict(model_type="word", vocab_size=60),
     "no bos": dict(model_type="unigram", vocab_size=300, bos_id=-1),
 }
 
