@@ -1,7 +1,6 @@
 #include "text/tokenizer_config.h"
 
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -19,6 +18,35 @@ constexpr const char* kNamedTokens[] = {
 // "<s>" or {"content": "<s>", ..}.
 std::string token_text(const JsonNode& node) {
   return node.value().is_object() ? node.at("content").as_string() : node.as_string();
+}
+
+AddedToken read_flags(const JsonNode& node) {
+  AddedToken token;
+  token.single_word = node.bool_or("single_word", false);
+  token.lstrip = node.bool_or("lstrip", false);
+  token.rstrip = node.bool_or("rstrip", false);
+  token.normalized = node.bool_or("normalized", false);
+  return token;
+}
+
+// The tokens that bos_token, additional_special_tokens and the like name.
+std::vector<JsonNode> named_tokens(const TokenizerConfig& config) {
+  std::vector<JsonNode> tokens;
+  for (const OptionalFile* file : {&config.special_map, &config.tokenizer}) {
+    for (const char* key : kNamedTokens) {
+      if (const auto node = file->find(key)) tokens.push_back(*node);
+    }
+    for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+      const auto node = file->find(key);
+      if (!node) continue;
+      if (node->value().is_object()) {  // {"image_token": "<image>"}
+        for (const auto& [name, token] : node->members()) tokens.push_back(token);
+      } else {
+        for (const JsonNode& token : node->elements()) tokens.push_back(token);
+      }
+    }
+  }
+  return tokens;
 }
 
 }  // namespace
@@ -69,31 +97,37 @@ std::optional<std::string> TokenizerConfig::named_token(std::string_view key) co
 }
 
 void AddedTokenList::add_from(const TokenizerConfig& config) {
-  // {"<|im_start|>": 151644}
-  if (const auto root = config.added.root()) {
-    for (const auto& [content, id] : root->members()) add(content, id.as_integer(), id.where());
-  }
   // {"151644": {"content": "<|im_start|>", "lstrip": false, ..}}
   if (const auto node = config.tokenizer.find("added_tokens_decoder")) {
     for (const auto& [id, token] : node->members()) {
       const bool digits =
           !id.empty() && id.size() <= 9 && id.find_first_not_of("0123456789") == std::string::npos;
       LINSCAN_CHECK(digits, kInput, "{}: expected an id as key, got \"{}\"", node->where(), id);
-      add(token.at("content").as_string(), std::stoll(id), token.where(), &token);
+      add(token.at("content").as_string(), std::stoll(id), token.where(), read_flags(token));
     }
   }
-  for (const OptionalFile* file : {&config.special_map, &config.tokenizer}) {
-    for (const char* key : kNamedTokens) {
-      if (const auto node = file->find(key)) add_named(*node);
+  // {"<|im_start|>": 151644}, in older folders; what no file names is no special token.
+  const std::vector<JsonNode> named = named_tokens(config);
+  if (const auto root = config.added.root()) {
+    for (const auto& [content, id] : root->members()) {
+      AddedToken flags;
+      flags.normalized = std::none_of(named.begin(), named.end(), [&](const JsonNode& node) {
+        return token_text(node) == content;
+      });
+      add(content, id.as_integer(), id.where(), flags);
     }
-    if (const auto node = file->find("additional_special_tokens")) {
-      for (const JsonNode& token : node->elements()) add_named(token);
+  }
+  // Such a token has no id of its own: without one elsewhere it stands for nothing.
+  for (const JsonNode& node : named) {
+    const std::string content = token_text(node);
+    if (const auto id = find(content)) {
+      add(content, *id, node.where(), node.value().is_object() ? read_flags(node) : AddedToken());
     }
   }
 }
 
 void AddedTokenList::add_default(const std::string& content) {
-  if (const auto id = find(content)) add(content, *id, content);
+  if (const auto id = find(content)) add(content, *id, content, AddedToken());
 }
 
 std::optional<int32_t> AddedTokenList::find(const std::string& content) const {
@@ -103,17 +137,10 @@ std::optional<int32_t> AddedTokenList::find(const std::string& content) const {
   return find_id_(content);
 }
 
-// Such a token has no id of its own: without one in the vocabulary it stands for nothing.
-void AddedTokenList::add_named(const JsonNode& node) {
-  const std::string content = token_text(node);
-  if (const auto id = find(content))
-    add(content, *id, node.where(), node.value().is_object() ? &node : nullptr);
-}
-
 void AddedTokenList::add(const std::string& content,
                          int64_t id,
                          const std::string& where,
-                         const JsonNode* flags) {
+                         AddedToken flags) {
   if (content.empty()) return;
   LINSCAN_CHECK(
       id <= Vocabulary::kMaxId, kInput, "{}: id {} is above {}", where, id, Vocabulary::kMaxId);
@@ -125,19 +152,12 @@ void AddedTokenList::add(const std::string& content,
                 content,
                 id,
                 known.value_or(-1));
-  const auto same = [&](const AddedToken& token) { return token.content == content; };
+  const auto same = [&](const AddedToken& other) { return other.content == content; };
   if (std::any_of(tokens_.begin(), tokens_.end(), same)) return;
-  AddedToken token;
-  token.content = content;
-  token.id = static_cast<int32_t>(id);
-  token.special = true;
-  if (flags != nullptr) {
-    token.single_word = flags->bool_or("single_word", false);
-    token.lstrip = flags->bool_or("lstrip", false);
-    token.rstrip = flags->bool_or("rstrip", false);
-    token.normalized = flags->bool_or("normalized", false);
-  }
-  tokens_.push_back(std::move(token));
+  flags.content = content;
+  flags.id = static_cast<int32_t>(id);
+  flags.special = true;
+  tokens_.push_back(std::move(flags));
 }
 
 }  // namespace linscan

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,11 +72,8 @@ class AddedTokenList {
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
-  void add_named(const JsonNode& node);
-  void add(const std::string& content,
-           int64_t id,
-           const std::string& where,
-           const JsonNode* flags = nullptr);
+  // `flags`: the token but for content and id. The first mention of a token counts.
+  void add(const std::string& content, int64_t id, const std::string& where, AddedToken flags);
 
   FindId find_id_;
   std::vector<AddedToken> tokens_;

@@ -147,8 +147,11 @@ FOLDERS = {
     "gpt2": ("GPT2Tokenizer", {"tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024}}),
     "gpt2, prefix and bos": ("GPT2Tokenizer", {"tokenizer_config.json": {"tokenizer_class": "GPT2TokenizerFast", "add_prefix_space": True, "add_bos_token": True}}),
     "opt": ("GPT2Tokenizer", {"tokenizer_config.json": OPT}),
-    "phi": ("CodeGenTokenizer", {"tokenizer_config.json": {"tokenizer_class": "CodeGenTokenizer"},
+    "phi": ("CodeGenTokenizer", {"tokenizer_config.json": {"tokenizer_class": "CodeGenTokenizer"}, "special_tokens_map.json": {"pad_token": flagged("<pad>", lstrip=True)},
                                  "added_tokens.json": {"  ": FIRST_FREE, "   ": FIRST_FREE + 1, "\t\t": FIRST_FREE + 2}}),
+    "qwen2, older": ("Qwen2Tokenizer", {"tokenizer_config.json": {"tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|im_end|>", "additional_special_tokens": ["\u00e9x"]},
+                                        "special_tokens_map.json": {"pad_token": flagged("<pad>")},
+                                        "added_tokens.json": {"\u00e9x": FIRST_FREE, "\u00e9y": FIRST_FREE + 1}}),
     "gpt_neox": ("GPTNeoXTokenizer", {"tokenizer_config.json": {"tokenizer_class": "GPTNeoXTokenizer", "add_bos_token": True, "add_eos_token": True}}),
     "qwen2": ("Qwen2Tokenizer", {"tokenizer_config.json": {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
                                                            "added_tokens_decoder": {str(FIRST_FREE): flagged("<tool_call>", special=False), "6": flagged("<|im_end|>")}}}),
@@ -162,7 +165,7 @@ def test_vocabulary_and_merges(name, byte_level, tmp_path):
     folder = write(tmp_path / "model", files)
     byte_level.model.save(str(folder))
     theirs = getattr(transformers, kind).from_pretrained(folder)
-    texts = TEXTS + TOKEN_TEXTS + ["a  b   c\t\td", "<pad>x<|padding|>y", "x<tool_call>y", "e\u0301 <|im_end|>"]
+    texts = TEXTS + TOKEN_TEXTS + ["a  b   c\t\td", "<pad>x<|padding|>y", "x<tool_call>y", "e\u0301 <|im_end|>", "\u00e9x e\u0301x \u00e9y e\u0301y", "a <pad> b"]
     for special in (True, False):
         compare(folder, lambda texts, special: theirs(texts, add_special_tokens=special)["input_ids"], texts, tmp_path, special)
 
