@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Megabytes per CPU second of `linscan tokenize --count` against HF `tokenizers`, one thread each, the same file.
 
-    scripts/bench/tokenizer_speed.py MODEL [MODEL...] [--text F...] [--megabytes 100] [--rounds 3]
+    scripts/bench/tokenizer_speed.py [MODEL...] [--unigram 16000] [--text F...] [--megabytes 100] [--rounds 3]
 
-Both sides take turns on one JSON-lines file (records of about 4 kB), read it, encode every record without special tokens
+--unigram N measures a Unigram model too: N pieces trained on the texts by HF's trainer, NFKC, Metaspace. Both sides take turns on one JSON-lines file (records of about 4 kB), read it, encode every record without special tokens
 and count tokens; loading the tokenizer and reading the file are timed apart and taken off on both sides, so that encode is
 compared with encode. CPU seconds are counted, so that other work on the machine weighs less. The counts must agree. Prints a Markdown table; the ratio above 1 means linscan is faster.
 """
@@ -20,7 +20,7 @@ import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["RAYON_NUM_THREADS"] = "1"
-from tokenizers import Tokenizer  # noqa: E402  (the variables above are read at import)
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers  # noqa: E402  (the variables above are read at import)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("LINSCAN_BIN", ROOT / "build" / "bin"))
@@ -63,6 +63,17 @@ def write_corpus(paths, megabytes, record_bytes, out):
     return written
 
 
+def train_unigram(pieces, paths, folder):
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=pieces, unk_token="<unk>", special_tokens=["<unk>"], show_progress=False)
+    tokenizer.train_from_iterator((line for path in paths for line in read_text(path).splitlines()), trainer)
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
 def children_cpu():
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
@@ -101,7 +112,8 @@ def time_hf_batch(tokenizer, records):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=pathlib.Path, help="folders with a tokenizer.json")
+    parser.add_argument("models", nargs="*", type=pathlib.Path, help="folders with a tokenizer.json")
+    parser.add_argument("--unigram", type=int, metavar="N", help="a Unigram model of N pieces, trained here on the texts")
     parser.add_argument("--text", nargs="+", type=pathlib.Path, help="text files; default: the asset corpora, or the bundled one")
     parser.add_argument("--megabytes", type=float, default=100)
     parser.add_argument("--record-bytes", type=int, default=4096)
@@ -109,7 +121,10 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "data.jsonl"
-        size = write_corpus(options.text or default_texts(), options.megabytes, options.record_bytes, data)
+        texts = options.text or default_texts()
+        size = write_corpus(texts, options.megabytes, options.record_bytes, data)
+        if options.unigram:
+            options.models.append(train_unigram(options.unigram, texts, pathlib.Path(folder) / f"unigram-{options.unigram}"))
         records = [json.loads(line)["text"] for line in open(data, encoding="utf-8")]
         with open(data, "w", encoding="utf-8") as file:
             for record in records:

@@ -88,11 +88,12 @@ void ModelWriter::write(const WeightKey& key, const at::Tensor& weight) {
   const at::Tensor stored = encode_weight(weight, mapped.transform, source_.config)
                                 .to(at::kCPU, tensor_from_view(*mapped.tensor).scalar_type())
                                 .contiguous();
-  LINSCAN_CHECK(stored.sizes() == at::IntArrayRef(mapped.tensor->shape),
+  const std::vector<int64_t> shape = stored.sizes().vec();
+  LINSCAN_CHECK(shape == mapped.tensor->shape,
                 kInternal,
                 "{}: a weight of shape ({}) for a tensor of shape ({})",
                 entry->name,
-                fmt::join(stored.sizes(), ", "),
+                fmt::join(shape, ", "),
                 fmt::join(mapped.tensor->shape, ", "));
   writer_.write(entry->name, 0, stored.const_data_ptr(), mapped.tensor->bytes);
   entry->written = true;

@@ -1,7 +1,5 @@
 #include "text/charsmap.h"
 
-#include <array>
-
 #include "linscan/base/error.h"
 #include "linscan/text/utf8.h"
 #include "text/grapheme.h"
@@ -80,6 +78,10 @@ Charsmap::Charsmap(std::string_view bytes, const std::string& where) {
   LINSCAN_CHECK(
       count_invalid_utf8(strings_) == 0, kInput, "{}: its strings are not valid UTF-8", where);
   check_units(where);
+  for (size_t i = 0; i < plain_.size(); ++i) {
+    const char character = static_cast<char>(i);
+    plain_[i] = character != '\r' && !find({&character, 1});
+  }
 }
 
 void Charsmap::check_units(const std::string& where) const {
@@ -137,10 +139,23 @@ void Charsmap::append_cluster(std::string_view cluster, std::string& out) const 
   }
 }
 
+// The last ASCII character before another one may be the base of a mark.
+size_t Charsmap::skip_plain(std::string_view text, size_t at) const {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  while (at < text.size() && byte(at) < 0x80 && plain_[byte(at)] &&
+         (at + 1 == text.size() || byte(at + 1) < 0x80))
+    ++at;
+  return at;
+}
+
 std::string Charsmap::rewrite(std::string_view text) const {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
+    const size_t plain = skip_plain(text, at);
+    out.append(text, at, plain - at);
+    at = plain;
+    if (at == text.size()) break;
     const size_t end = grapheme_end(text, at);
     append_cluster(text.substr(at, end - at), out);
     at = end;

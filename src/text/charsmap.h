@@ -2,6 +2,7 @@
 // they are rewritten to.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,10 +33,13 @@ class Charsmap {
 
  private:
   void check_units(const std::string& where) const;
+  // End of the characters from `at` that stay as they are and are clusters of their own.
+  size_t skip_plain(std::string_view text, size_t at) const;
   void append_cluster(std::string_view cluster, std::string& out) const;
 
   std::vector<uint32_t> units_;
   std::string strings_;
+  std::array<bool, 128> plain_{};  // ASCII characters that no rule begins with
 };
 
 }  // namespace linscan

@@ -26,11 +26,11 @@ class UnicodeNormalizer final : public Normalizer {
                (compatibility ? UTF8PROC_COMPAT : 0);
   }
 
-  void apply(std::string& text) const override {
+  bool apply(std::string& text) const override {
     const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
     const size_t ascii =
         static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_ascii) - text.begin());
-    if (ascii == text.size()) return;
+    if (ascii == text.size()) return true;
     // The last ASCII character may be the base of the first mark: it is kept back.
     size_t begin = ascii == 0 ? 0 : ascii - 1;
     std::string out = text.substr(0, begin);
@@ -46,6 +46,7 @@ class UnicodeNormalizer final : public Normalizer {
     }
     append_normalized(std::string_view(text).substr(begin), out);
     text = std::move(out);
+    return true;
   }
 
  private:
@@ -73,8 +74,9 @@ class PrependNormalizer final : public Normalizer {
  public:
   explicit PrependNormalizer(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  void apply(std::string& text) const override {
+  bool apply(std::string& text) const override {
     if (!text.empty()) text.insert(0, prefix_);
+    return true;
   }
 
  private:
@@ -86,12 +88,16 @@ class ReplaceNormalizer final : public Normalizer {
   ReplaceNormalizer(std::unique_ptr<Pattern> pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
-  void apply(std::string& text) const override {
-    if (text.empty()) return;
+  bool apply(std::string& text) const override {
+    if (text.empty()) return true;
+    bool keeps_start = true;
     std::string out;
     out.reserve(text.size());
     pattern_->for_each(text, [&](size_t begin, size_t end, bool is_match) {
       if (is_match) {
+        const bool one_character =
+            end > begin && end == begin + static_cast<size_t>(code_point_at(text, begin).bytes);
+        if (begin == 0 && end > 0 && !(one_character && !content_.empty())) keeps_start = false;
         out += content_;
       } else {
         out.append(text, begin, end - begin);
@@ -99,6 +105,7 @@ class ReplaceNormalizer final : public Normalizer {
       return true;
     });
     text = std::move(out);
+    return keeps_start;
   }
 
  private:
@@ -130,7 +137,7 @@ char32_t lower_case(char32_t c) {
 
 class LowercaseNormalizer final : public Normalizer {
  public:
-  void apply(std::string& text) const override {
+  bool apply(std::string& text) const override {
     std::string out;
     out.reserve(text.size());
     for (size_t at = 0; at < text.size();) {
@@ -143,6 +150,7 @@ class LowercaseNormalizer final : public Normalizer {
       at += static_cast<size_t>(c.bytes);
     }
     text = std::move(out);
+    return true;
   }
 };
 
@@ -150,7 +158,7 @@ class StripNormalizer final : public Normalizer {
  public:
   StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
 
-  void apply(std::string& text) const override {
+  bool apply(std::string& text) const override {
     size_t begin = 0;
     size_t end = text.size();
     while (left_ && begin < end) {
@@ -164,6 +172,7 @@ class StripNormalizer final : public Normalizer {
       end -= static_cast<size_t>(c.bytes);
     }
     text = text.substr(begin, end - begin);
+    return begin == 0;
   }
 
  private:
@@ -175,7 +184,8 @@ class StripNormalizer final : public Normalizer {
 // dropped, other kinds of space made spaces.
 class NmtNormalizer final : public Normalizer {
  public:
-  void apply(std::string& text) const override {
+  bool apply(std::string& text) const override {
+    const bool keeps_start = text.empty() || !is_dropped(code_point_at(text, 0).value);
     std::string out;
     out.reserve(text.size());
     for (size_t at = 0; at < text.size();) {
@@ -184,6 +194,7 @@ class NmtNormalizer final : public Normalizer {
       at += static_cast<size_t>(c.bytes);
     }
     text = std::move(out);
+    return keeps_start;
   }
 
  private:
@@ -203,7 +214,10 @@ class PrecompiledNormalizer final : public Normalizer {
   PrecompiledNormalizer(std::string_view bytes, const std::string& where)
       : charsmap_(bytes, where) {}
 
-  void apply(std::string& text) const override { text = charsmap_.rewrite(text); }
+  bool apply(std::string& text) const override {
+    text = charsmap_.rewrite(text);
+    return true;  // HF does not note what a map takes off
+  }
 
  private:
   Charsmap charsmap_;
@@ -211,7 +225,10 @@ class PrecompiledNormalizer final : public Normalizer {
 
 class ByteLevelNormalizer final : public Normalizer {
  public:
-  void apply(std::string& text) const override { text = bytes_to_characters(text); }
+  bool apply(std::string& text) const override {
+    text = bytes_to_characters(text);
+    return true;
+  }
 };
 
 class SequenceNormalizer final : public Normalizer {
@@ -219,8 +236,10 @@ class SequenceNormalizer final : public Normalizer {
   explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps)
       : steps_(std::move(steps)) {}
 
-  void apply(std::string& text) const override {
-    for (const auto& step : steps_) step->apply(text);
+  bool apply(std::string& text) const override {
+    bool keeps_start = true;
+    for (const auto& step : steps_) keeps_start = step->apply(text) && keeps_start;
+    return keeps_start;
   }
 
  private:

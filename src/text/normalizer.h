@@ -11,8 +11,9 @@ namespace linscan {
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  // `text` is valid UTF-8 and stays so.
-  virtual void apply(std::string& text) const = 0;
+  // `text` is valid UTF-8 and stays so. False when its beginning was taken off, or was a match of
+  // several characters that were replaced: what is left does not begin where the text began.
+  virtual bool apply(std::string& text) const = 0;
 };
 
 // NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Lowercase, Strip, ByteLevel and

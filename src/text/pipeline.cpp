@@ -66,8 +66,8 @@ void Pipeline::encode(std::string_view text,
     const std::string_view stretch = text.substr(begin, end - begin);
     if (!parts_.normalizer) return encode_stretch(stretch, begin == 0, output);
     std::string normalized(stretch);
-    parts_.normalizer->apply(normalized);
-    return encode_stretch(normalized, begin == 0, output);
+    const bool keeps_start = parts_.normalizer->apply(normalized);
+    return encode_stretch(normalized, begin == 0 && keeps_start, output);
   });
   if (add_special_tokens) out.insert(out.end(), special.after.begin(), special.after.end());
   scratches_.give_back(std::move(scratch));

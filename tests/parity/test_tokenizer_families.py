@@ -138,7 +138,8 @@ def write_family(name, folder):
 
 
 SPECIAL_TEXTS = ["<|user|> \n hi<|end|>\n\n", "a  b   c        d         e\t\t\t\tf", "<start_of_turn>user\n\nhi", "[INST] x [/INST]  y", "<unused7><unused299>", "<BOS_TOKEN>x",
-                 "\u2581\u2581a \u2581", "1234567 12 3 4567", "x\u00b2\u00b3\u00bc\u0661\u0662\u0663\u0664", "a\n  \n\n b\r\n\t\r\nc  \n", "don't DON'T it'\u017f", "a(b)|c[d] (x|y)]", "  lead", "trail  "]
+                 "\u2581\u2581a \u2581", "1234567 12 3 4567", "x\u00b2\u00b3\u00bc\u0661\u0662\u0663\u0664", "a\n  \n\n b\r\n\t\r\nc  \n", "don't DON'T it'\u017f", "a(b)|c[d] (x|y)]", "  lead", "trail  ",
+                 "a \n \n x  \n", " \n\n", "x" + " " * 3000 + "y"]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

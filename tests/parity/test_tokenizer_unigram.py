@@ -154,6 +154,12 @@ def as_xlm_roberta(tmp_path):
     return tokenizer
 
 
+def as_xlm_roberta_first(tmp_path):
+    tokenizer = as_xlm_roberta(tmp_path)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    return tokenizer
+
+
 def with_bytes(tmp_path):
     """Byte fallback, some characters known, the rest spelled."""
     base = json.loads(unigram_trained(pre_tokenizers.Metaspace()).to_str())
@@ -195,7 +201,7 @@ def tie_texts(rng):
     return ["".join(rng.choice(["a", "b", "c", "d", " ", "\u00e9", "\u0301", "\u4f60", "<unk>", "aaaa", "abab"]) for _ in range(rng.randint(1, 60))) for _ in range(400)]
 
 
-UNIGRAM = {f.__name__: f for f in [as_t5, as_xlm_roberta, with_bytes, with_some_bytes, without_pre_tokenizer, on_bytes]}
+UNIGRAM = {f.__name__: f for f in [as_t5, as_xlm_roberta, as_xlm_roberta_first, with_bytes, with_some_bytes, without_pre_tokenizer, on_bytes]}
 
 
 @pytest.mark.parametrize("name", UNIGRAM)

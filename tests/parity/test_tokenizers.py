@@ -225,6 +225,24 @@ def test_trained_tokenizer(name, tmp_path):
         compare(folder, reference, HARD + training_texts() + extra + random_texts(1500, seed=2), tmp_path, special)
 
 
+FIRST_AFTER = {"strip": normalizers.Strip(), "nmt": normalizers.Nmt(), "one": normalizers.Replace("a", "b"), "two": normalizers.Replace("ab", "c"),
+               "run": normalizers.Replace(Regex("[ab]+"), "cc"), "removed": normalizers.Replace("a", ""), "nfkc": normalizers.NFKC(), "bytes": normalizers.ByteLevel(),
+               "strip, prepend": normalizers.Sequence([normalizers.Strip(), normalizers.Prepend("q")])}
+
+
+@pytest.mark.parametrize("name", FIRST_AFTER)
+def test_first_piece_after_a_normalizer(name, tmp_path):
+    """prepend_scheme "first" asks whether a piece begins where the original text began."""
+    characters = ["<unk>", "\u2581", *"abcdezqi\u00e9\u0301\u2044129. \u0120"]
+    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(characters)}, [], unk_token="<unk>"))
+    tokenizer.normalizer = FIRST_AFTER[name]
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    folder, reference = saved(tokenizer, tmp_path / "model")
+    rng = random.Random(4)
+    parts = ["a", "b", "ab", " ", "\x01", "\u00bd", "\u00e9", "e\u0301", "\u0301", "c", "\n", "\u200b"]
+    compare(folder, reference, ["".join(rng.choice(parts) for _ in range(rng.randint(1, 6))) for _ in range(500)], tmp_path, False)
+
+
 def test_old_and_new_spelling_of_merges_agree(tmp_path):
     content = json.loads(byte_level_template().to_str())
     pairs = content["model"]["merges"]

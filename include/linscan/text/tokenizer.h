@@ -19,8 +19,8 @@ class Tokenizer final {
  public:
   // Opens the tokenizer of a checkpoint folder (or one of its files): tokenizer.json where there is
   // one, else tokenizer.model (sentencepiece), else vocab.json with merges.txt (byte-level BPE of
-  // GPT-2 or Qwen2). Truncation and padding settings of the file are not applied. Throws Error
-  // (input, unsupported) naming the file and the JSON path of what cannot be used.
+  // GPT-2, GPT-NeoX, OPT or Qwen2). Truncation and padding settings of the file are not applied.
+  // Throws Error (input, unsupported) naming the file and the JSON path of what cannot be used.
   static Tokenizer load(const std::filesystem::path& folder);
 
   ~Tokenizer();
@@ -29,8 +29,8 @@ class Tokenizer final {
 
   // Ids of `text`. Ill-formed UTF-8 is replaced by U+FFFD first (see count_invalid_utf8 in utf8.h).
   // add_special_tokens: with what the file puts around a text (BOS, ...). Special tokens that are
-  // spelled out in the text always become their ids, as in HF; sentencepiece models read them as
-  // plain text.
+  // spelled out in the text always become their ids, as in HF; a tokenizer.model with no other
+  // tokenizer file beside it reads them as plain text.
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const;
 
   // The first max_tokens (>= 0) ids of encode(text, add_special_tokens), without encoding much more

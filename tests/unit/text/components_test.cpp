@@ -94,6 +94,23 @@ TEST(Regex, ClassInsideAClass_IsAUnion) {
   EXPECT_TRUE(regex.matches("]"));
 }
 
+TEST(Regex, SpaceBeforeTheEnd_TakesLinearTime) {
+  const Regex regex(R"(\s+$)", "f");
+  const auto matches = [&](const std::string& text) {
+    std::vector<std::pair<size_t, size_t>> found;
+    regex.for_each_match(text, [&](size_t begin, size_t end) {
+      found.emplace_back(begin, end);
+      return true;
+    });
+    return found;
+  };
+  using Found = std::vector<std::pair<size_t, size_t>>;
+  EXPECT_EQ(matches("a  b "), (Found{{4, 5}}));
+  EXPECT_EQ(matches("a \n \n x  "), (Found{{1, 4}, {7, 9}}));
+  EXPECT_EQ(matches(" \n\n"), (Found{{0, 3}}));
+  EXPECT_EQ(matches(std::string(1 << 20, ' ') + "x"), Found{});
+}
+
 TEST(Regex, DialectDifferences_AreRefused) {
   EXPECT_ERROR_WITH(Regex("(?m).", "f: $.p"),
                     "f: $.p: the regular expression \"(?m).\" uses the option (?m)");
