@@ -181,7 +181,7 @@ class Comparer {
 
   // Share of the allowed difference that is used; above 1: moved.
   static double use(const Move& move) {
-    if (!move.difference) {
+    if (!move.difference || !move.allowed) {
       return std::numeric_limits<double>::infinity();
     }
     const double size = std::abs(*move.difference);

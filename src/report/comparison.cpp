@@ -34,7 +34,8 @@ constexpr DifferenceRule kDifferenceRules[] = {
      "figures of the two are not like for like."},
     {"folds",
      "held-out folds differ",
-     "One fold means no held-out scores; fewer folds fit on fewer tokens."},
+     "Fewer folds fit on fewer tokens, one fold means no held-out score, and spans of one text "
+     "resemble each other more than documents do."},
     {"seed", "seed differs", "Folds and sampled tokens are other ones."},
     {"dtype",
      "dtype of the matmuls differs",

@@ -119,7 +119,7 @@ std::string score_sentence(const Comparison& comparison, const ComparedMetric& m
 std::string post_norm_sentence(const Comparison& comparison, const ComparedMetric& metric) {
   return any_post_norm(comparison, metric)
              ? " Hollow marks score the last block against the state after the final norm, the "
-               "paper's right-most point."
+               "right-most point of the published figure."
              : "";
 }
 
@@ -142,7 +142,8 @@ void add_update_figure(const Comparison& comparison, std::vector<ComparisonFigur
       {{"fig-update",
         "How linear is what each block adds?",
         framed(comparison, metrics, full_width(chart, Naming::kBeside)),
-        "The paper's figure 1, right (\"without residual\"): the share of the variance of a "
+        "As figure 1, right, of Razzhigaev et al. 2024 (\"without residual\"): the share of the "
+        "variance of a "
         "block's update that an affine map of its input predicts." +
             std::string(kOverDepth) + score_sentence(comparison, kUpdateScore) +
             post_norm_sentence(comparison, kUpdateScore) +
@@ -173,7 +174,9 @@ void add_stream_figure(const Comparison& comparison, std::vector<ComparisonFigur
       {{"fig-stream",
         "How linear is the stream from block to block?",
         framed(comparison, metrics, side_by_side({linear, unexplained}, 2, Naming::kBeside)),
-        "The paper's figure 1, left (\"with residual\"): the same map scored on the block's whole "
+        "As figure 1, left, of Razzhigaev et al. 2024 (\"with residual\"): the same map scored on "
+        "the "
+        "block's whole "
         "output. Left: R². Right: what it leaves unexplained, because 0.99 and 0.999 differ by a "
         "factor of ten." +
             std::string(kOverDepth) + score_sentence(comparison, kStreamScore) +
@@ -205,7 +208,7 @@ void add_in_sample_figure(const Comparison& comparison, std::vector<ComparisonFi
       {{"fig-in-sample",
         "And in sample, for all models alike?",
         framed(comparison, metrics, side_by_side({update, stream}, 2, Naming::kBeside)),
-        "The scores that every result has: fitted and scored on the same tokens, as in the paper." +
+        "The scores that every result has: fitted and scored on the same tokens, as published." +
             std::string(kOverDepth),
         "Unrelated data scores d/(n−1) in sample (\"null\" in the table of models): a line of a "
         "model with a higher null is higher for that alone.",
@@ -241,7 +244,7 @@ void add_norm_figure(const Comparison& comparison, std::vector<ComparisonFigure>
       {{"fig-norms",
         "In which direction and how far do the blocks move the stream?",
         framed(comparison, metrics, side_by_side({cosine, ratio, influence}, 3, Naming::kBeside)),
-        "Left: how much of a token's direction survives the block. Middle, the paper's figure 3: "
+        "Left: how much of a token's direction survives the block. Middle, as their figure 3: "
         "how large the update is beside the stream it enters. Right: one minus the cosine, so that "
         "blocks which hardly turn the stream can be told apart." +
             std::string(kOverDepth),

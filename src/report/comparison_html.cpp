@@ -78,6 +78,7 @@ std::string order_sentence(const Comparison& comparison) {
 void add_models(Markup& html, const Comparison& comparison) {
   html.open("section", {{"class", "summary"}}).element("h2", "Models").newline();
   std::vector<std::string> keys;
+  keys.reserve(comparison.models().size());
   for (size_t i = 0; i < comparison.models().size(); ++i) {
     keys.push_back(draw_key(model_style(i)));
   }
@@ -130,6 +131,7 @@ std::vector<std::string> missing_lines(const Comparison& comparison,
   size_t left_out = 0;
   for (const ComparedModel& model : comparison.models()) {
     std::vector<std::string> paths;
+    paths.reserve(metrics.size());
     for (const ComparedMetric& metric : metrics) {
       paths.push_back(chosen_path(model.analysis, metric));
     }

@@ -154,8 +154,8 @@ std::string render_comparison_csv(const std::vector<ComparisonInput>& inputs) {
         add_csv_row(
             model, model.analysis.blocks()[i], normalised_depth(model.analysis, i), path, out);
       }
-      if (model.analysis.post_norm()) {
-        add_csv_row(model, *model.analysis.post_norm(), 1.0, path, out);
+      if (const std::optional<Row>& post_norm = model.analysis.post_norm(); post_norm) {
+        add_csv_row(model, *post_norm, 1.0, path, out);
       }
     }
   }

@@ -59,7 +59,7 @@ std::vector<RunFact> run_facts(const ResultDocument& analysis) {
   return {model_fact(analysis),
           hash_fact(analysis, "weights", "model.weights_sha256"),
           hash_fact(analysis, "data", "data.sha256"),
-          number_fact(analysis, "tokens", "n"),
+          {"tokens", "n", std::to_string(analysis.n()), grouped(analysis.n())},
           number_fact(analysis, "ctx", "data.ctx"),
           text_fact(analysis, "protocol", "protocol.name"),
           folds_fact(analysis),

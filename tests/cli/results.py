@@ -112,3 +112,12 @@ def embedded_document(page):
     assert not re.search(r"https?://", page)
     embedded = re.search(r'<script type="application/json" id="result">(.*?)</script>', page, re.S)
     return json.loads(embedded.group(1))
+
+
+def undocumented_options(name, page):
+    """Options of --help that the page in docs/ does not name; general ones aside."""
+    words = {word.strip(",.;:()[]") for word in run(name, "--help").stdout.split() if word.startswith("--")}
+    options = {word for word in words if word[2:].replace("-", "").isalpha()}
+    assert "--format" in options
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return sorted(o for o in options - {"--help", "--version", "--config", "--quiet", "--verbose", "--memory-limit"} if o not in text)

@@ -173,3 +173,7 @@ def test_demo_gate_fails_when_a_value_is_moved(tmp_path, path, by, fails):
 def test_demo_gate_uses_these_tolerances():
     script = (results.ROOT / "scripts" / "check_baselines.sh").read_text()
     assert " ".join(DEMO_TOLERANCES) in script
+
+
+def test_every_option_is_in_the_docs():
+    assert results.undocumented_options(NAME, "check.md") == []

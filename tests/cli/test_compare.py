@@ -166,3 +166,7 @@ def test_interrupted_while_reading_leaves_nothing(two, tmp_path):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130 and stdout == "" and "interrupted" in stderr
     assert not list(tmp_path.glob("out*"))
+
+
+def test_every_option_is_in_the_docs():
+    assert results.undocumented_options(NAME, "compare.md") == []

@@ -169,7 +169,7 @@ TEST(Comparison, EveryDifferenceOfProtocol_IsSaidWithItsModels) {
                            "held-out folds differ: 5 by document (sample); 3 by document (other)",
                            "dtype of the matmuls differs: fp32 (sample); bf16 (other)",
                            "seed differs: 0 (sample); 7 (other)",
-                           "n differs: 4096 (sample); 1024 (other)",
+                           "n differs: 4,096 (sample); 1,024 (other)",
                            "n / d differs: 128 (sample); 32.0 (other)"}) {
     EXPECT_TRUE(has(all, part)) << part << "\nin\n" << all;
   }
