@@ -22,6 +22,7 @@ class Case:
     extra: typing.Callable = None          # () -> more tensors in the file
     storage: torch.dtype = torch.float32
     shards: int = 1
+    seed: int = None                       # of the weights; default: the length of the id
     numeric: bool = True                   # the changed keys change the numbers
     attention: str = "eager"               # implementation of transformers that is the reference
     reference: dict = None                 # config.json for transformers where it cannot read the case's own

@@ -119,6 +119,7 @@ CASES = [
 
     Case("gpt-neo", GPT_NEO),
     Case("gpt-neo-types", GPT_NEO, {"attention_types": [[["local"], 1], [["global", "local", "local"], 1]]}),
+    Case("gpt-neo-layers", GPT_NEO, {"attention_layers": ["local", "global", "global", "local"]}),
     Case("gpt-neo-intermediate", GPT_NEO, {"intermediate_size": 72}),
     Case("gpt-neo-window", GPT_NEO, {"window_size": 2}),
     Case("gpt-neo-without-prefix", GPT_NEO, rename=without("transformer.")),

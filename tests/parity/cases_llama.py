@@ -163,7 +163,7 @@ CASES = [
     Case("gemma2", GEMMA2),
     Case("gemma2-no-caps", GEMMA2, {"attn_logit_softcapping": None, "final_logit_softcapping": None}),
     Case("gemma2-layer-types", GEMMA2, {"layer_types": six("f", "f", "s", "s")}),
-    Case("gemma2-activation", GEMMA2, {"hidden_activation": "gelu", "hidden_act": "relu"}),
+    Case("gemma2-activation", GEMMA2, {"hidden_activation": "relu", "hidden_act": "gelu_pytorch_tanh"}),
     Case("gemma2-scale", GEMMA2, {"query_pre_attn_scalar": 40}),
     Case("gemma2-long", GEMMA2, {"sliding_window": 150}, ctx=400, tokens=520),
 

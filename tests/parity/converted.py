@@ -58,7 +58,7 @@ def mingpt(path, folder):
     stored = torch.load(path, map_location="cpu", weights_only=True)
     state = {}
     for name, value in stored.items():
-        if name.endswith(("attn.bias", "attn.masked_bias")):
+        if name.endswith((".attn.bias", ".attn.masked_bias")):
             continue  # the causal mask
         linear = name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
         state[name] = value.t().contiguous() if linear else value

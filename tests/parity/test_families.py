@@ -26,7 +26,7 @@ def by_id(case):
 
 def make_case(case, folder):
     """(folder, ids, reference activations) of one case."""
-    harness.write_folder(folder, case.config, seed=len(case.id), rename=case.rename,
+    harness.write_folder(folder, case.config, seed=len(case.id) if case.seed is None else case.seed, rename=case.rename,
                          extra=case.extra() if case.extra else None, dtype=case.storage, shards=case.shards,
                          readable_config=case.reference)
     ids = np.random.default_rng(7).integers(0, VOCABULARY, case.tokens)
@@ -70,6 +70,24 @@ def test_activations_match_transformers(case, tmp_path):
     check(case, tmp_path, folder, ids, expected, "fp32", "bf16")
     if case.change and case.numeric:
         assert_fixture_shows_its_quirk(case, folder, ids, expected)
+
+
+FIRST_OF_ARCHITECTURE = {case.base["architectures"][0]: case for case in reversed(CASES)}.values()
+
+
+@pytest.mark.parametrize("case", FIRST_OF_ARCHITECTURE, ids=by_id)
+def test_every_architecture_is_analysed(case, tmp_path):
+    """info says yes, analyze gives every score of every block, from text ids to the report's numbers."""
+    folder = harness.write_folder(tmp_path / "model", case.config, rename=case.rename)
+    facts = json.loads(harness.run("linscan-info", folder, "--tensors", "--format", "json", check=0).stdout)
+    assert facts["supported"] and facts["architecture"] == case.base["architectures"][0]
+    assert all(tensor["slots"] for tensor in facts["tensors"])
+    ids = harness.write_ids(tmp_path / "ids.i32", np.random.default_rng(3).integers(0, VOCABULARY, 640))
+    run = harness.run("linscan-analyze", folder, "--data", ids, "--ctx", 32, "--format", "json", "--dtype", "fp32", check=0)
+    blocks = json.loads(run.stdout)["blocks"]
+    assert len(blocks) == blocks_of(case.config)
+    for block in blocks:
+        assert 0 < block["linearity"]["stream"]["in_sample"] <= 1 and 0 < block["linearity"]["update"]["in_sample"] <= 1
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.id in ("llama-gqa", "gpt2", "opt", "neox")], ids=by_id)

@@ -10,15 +10,14 @@ from transformers import AutoModelForCausalLM
 
 import harness
 from cases_llama import LLAMA
-from test_families import CASES
+from test_families import CASES, FIRST_OF_ARCHITECTURE
 
 IDS = torch.tensor([[3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26]])
 # One case of every weight layout: the first of each architecture, and those whose change is in the tensors.
 LAYOUTS = ["falcon-rw", "falcon-40b", "falcon-11b", "falcon-bias", "stablelm-qk-norm", "stablelm-parallel", "cohere-qk-norm", "phi-qk-norm",
            "llama-tied-stored-as-head", "llama-tied-with-two-matrices", "gpt2-without-prefix", "opt-post-norm-projected",
            "qwen2-moe-sparse-step", "qwen3-moe-dense-layers", "llama-stored-bf16", "llama-stored-fp16", "llama-stored-fp64"]
-FIRST = {case.base["architectures"][0]: case for case in reversed(CASES)}
-WRITTEN = [case for case in CASES if case.id in LAYOUTS or case is FIRST[case.base["architectures"][0]]]
+WRITTEN = [case for case in CASES if case.id in LAYOUTS or case in FIRST_OF_ARCHITECTURE]
 
 
 def rewrite(source, out, max_shard_bytes, *blocks):

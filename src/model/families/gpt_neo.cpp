@@ -15,6 +15,7 @@ constexpr std::string_view kPrefixes[] = {"transformer.", ""};
 constexpr Quirk kQuirks[] = {
     {"gpt-neo", "scores without scale, local attention in every other block"},
     {"gpt-neo-types", "attention_types with several groups"},
+    {"gpt-neo-layers", "attention_layers counts, attention_types does not"},
     {"gpt-neo-intermediate", "MLP size intermediate_size"},
     {"gpt-neo-legacy-buffers", "mask buffers of old files"},
 };
@@ -22,10 +23,9 @@ constexpr Quirk kQuirks[] = {
 constexpr size_t kMaxTypes = 10000;
 
 // attention_types: [[["global", "local"], 12]] means the list twelve times over; GPTNeoConfig,
-// expand_attention_types_params. A key attention_layers with the expanded list counts where only
-// that is there.
+// expand_attention_types_params. The expanded list attention_layers counts where both are there.
 std::vector<std::string> read_attention_types(const ConfigReader& config) {
-  if (!config.has("attention_types") && config.has("attention_layers")) {
+  if (config.has("attention_layers")) {
     return config.texts("attention_layers");
   }
   const Json usual = Json::parse(R"([[["global", "local"], 12]])");
