@@ -40,7 +40,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSecondsPerInput = 20;  // of CPU time, so that a busy machine fails nothing
+constexpr int kSecondsPerInput = 20;           // of CPU time, so that a busy machine fails nothing
 constexpr int64_t kMemoryKilobytes = 1 << 20;  // growth of the process that one input may cause
 constexpr size_t kMaxPool = 4096;
 
