@@ -36,7 +36,8 @@ class ByteReader {
   Number number() {
     static_assert(std::is_integral_v<Number>);
     Number value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    const std::string_view piece = take(sizeof value);
+    std::memcpy(&value, piece.data(), piece.size());
     return value;
   }
 

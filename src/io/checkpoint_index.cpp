@@ -109,8 +109,7 @@ CheckpointIndex read_checkpoint_index(const std::filesystem::path& path) {
     }
   }
   std::ranges::sort(index.shards);
-  const auto repeated = std::ranges::unique(index.shards);
-  index.shards.erase(repeated.begin(), repeated.end());
+  index.shards.erase(std::unique(index.shards.begin(), index.shards.end()), index.shards.end());
   return index;
 }
 

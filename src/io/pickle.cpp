@@ -196,7 +196,7 @@ bool Unpickler::build(uint8_t opcode) {
     case kTuple1:
     case kTuple2:
     case kTuple3:
-      machine_.push_tuple(static_cast<size_t>(opcode - kTuple1 + 1));
+      machine_.push_tuple(static_cast<size_t>(opcode - kTuple1) + 1);
       return true;
     case kAppend:
       machine_.append({machine_.pop()});

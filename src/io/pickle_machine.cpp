@@ -43,10 +43,10 @@ void PickleMachine::push_text(std::string_view text) {
 // Two's complement, little-endian, as short as it goes.
 void PickleMachine::push_long(std::string_view digits) {
   check(digits.size() <= sizeof(int64_t), "a number of {} bytes, expected up to 8", digits.size());
-  const bool negative = !digits.empty() && (static_cast<uint8_t>(digits.back()) & 0x80) != 0;
+  const bool negative = !digits.empty() && static_cast<uint8_t>(digits.back()) >= 0x80;
   uint64_t number = negative ? ~uint64_t{0} : 0;
   for (size_t i = digits.size(); i-- > 0;) {
-    number = (number << 8) | static_cast<uint8_t>(digits[i]);
+    number = (number << 8) | uint64_t{static_cast<uint8_t>(digits[i])};
   }
   push({.kind = PickleKind::kInt, .number = static_cast<int64_t>(number)});
 }

@@ -105,20 +105,26 @@ bool is_dict_of_tensors(const Pickle& pickle, PickleRef ref) {
   return false;
 }
 
+ZipArchive open_archive(const WeightsMapping& mapping, const fs::path& path) {
+  const std::string_view bytes = mapping.text();
+  if (!ZipArchive::is_zip(bytes)) {
+    refuse_other_format(bytes, path);
+  }
+  const auto size = static_cast<int64_t>(bytes.size());
+  const int64_t tail = std::min(size, kDirectoryBytes);
+  mapping.file()->prefetch(size - tail, tail);
+  return {bytes, path.string()};
+}
+
 // One file being opened.
 class TorchReader {
  public:
   explicit TorchReader(const fs::path& path)
-      : path_(path), mapping_(path), file_(mapping_.file()), bytes_(mapping_.text()) {
-    if (!ZipArchive::is_zip(bytes_)) {
-      refuse_other_format(bytes_, path);
-    }
-    const auto size = static_cast<int64_t>(bytes_.size());
-    const int64_t tail = std::min(size, kDirectoryBytes);
-    file_->prefetch(size - tail, tail);
-    archive_.emplace(bytes_, path.string());
-    prefix_ = find_prefix(*archive_, path.string());
-  }
+      : path_(path),
+        mapping_(path),
+        file_(mapping_.file()),
+        archive_(open_archive(mapping_, path)),
+        prefix_(find_prefix(archive_, path.string())) {}
 
   std::vector<TensorView> read();
 
@@ -128,13 +134,13 @@ class TorchReader {
   void check_byte_order() const;
   void refuse_without_tensors(const Pickle& pickle) const;
   TensorView view(const Pickle& pickle, PickleRef ref, std::string_view name);
+  ZipArchive::Range find_storage(const TorchTensor& tensor, const std::string& where);
   std::shared_ptr<MappedFile> copy_of(const TorchTensor& tensor, int64_t storage_offset);
 
   const fs::path& path_;
   WeightsMapping mapping_;
   std::shared_ptr<MappedFile> file_;
-  std::string_view bytes_;  // of the file
-  std::optional<ZipArchive> archive_;
+  ZipArchive archive_;
   std::string_view prefix_;
   std::map<std::string_view, std::optional<ZipArchive::Range>> storages_;  // by key, once looked up
   // Copies of tensors that are not row-major: the same one for the same elements.
@@ -144,7 +150,7 @@ class TorchReader {
 
 // The bytes of a record, read at once.
 std::optional<std::string_view> TorchReader::record(std::string_view name) const {
-  const auto range = archive_->find(std::string(prefix_) + std::string(name));
+  const auto range = archive_.find(std::string(prefix_) + std::string(name));
   if (!range) {
     return std::nullopt;
   }
@@ -156,13 +162,14 @@ std::optional<std::string_view> TorchReader::record(std::string_view name) const
                 range->bytes,
                 kMaxPickleBytes);
   file_->prefetch(range->offset, range->bytes);
-  return bytes_.substr(static_cast<size_t>(range->offset), static_cast<size_t>(range->bytes));
+  return mapping_.text().substr(static_cast<size_t>(range->offset),
+                                static_cast<size_t>(range->bytes));
 }
 
 void TorchReader::refuse_script() const {
   const std::string code = std::string(prefix_) + "code/";
   const std::string constants = std::string(prefix_) + "constants.pkl";
-  const std::vector<std::string_view> records = archive_->names();
+  const std::vector<std::string_view> records = archive_.names();
   const bool is_script = std::ranges::any_of(
       records, [&](std::string_view name) { return name == constants || name.starts_with(code); });
   if (is_script) {
@@ -226,31 +233,38 @@ std::shared_ptr<MappedFile> TorchReader::copy_of(const TorchTensor& tensor,
   return copy;
 }
 
-TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_view name) {
-  const std::string where = fmt::format("{}: tensor {}", path_.string(), show(name));
-  const TorchTensor tensor = read_torch_tensor(pickle, ref, where);
+// Where a tensor's storage lies, after its size has been checked.
+ZipArchive::Range TorchReader::find_storage(const TorchTensor& tensor, const std::string& where) {
   const auto [found, is_new] = storages_.try_emplace(tensor.storage);
   if (is_new) {
-    found->second = archive_->find(fmt::format("{}data/{}", prefix_, tensor.storage));
+    found->second = archive_.find(fmt::format("{}data/{}", prefix_, tensor.storage));
   }
-  const std::optional<ZipArchive::Range>& storage = found->second;
-  LINSCAN_CHECK(
-      storage, kInput, "{}: its storage {} is not in the file", where, show(tensor.storage));
-  const int64_t elements = storage->bytes / item_size(tensor.dtype);
+  if (!found->second) {
+    fail_input("{}: its storage {} is not in the file", where, show(tensor.storage));
+  }
+  const ZipArchive::Range range = *found->second;
+  const int64_t elements = range.bytes / item_size(tensor.dtype);
   LINSCAN_CHECK(elements == tensor.storage_elements,
                 kInput,
                 "{}: its storage {} has {} bytes, which are {} elements of {}, not {}",
                 where,
                 show(tensor.storage),
-                storage->bytes,
+                range.bytes,
                 elements,
                 linscan::name(tensor.dtype),
                 tensor.storage_elements);
+  return range;
+}
+
+TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_view name) {
+  const std::string where = fmt::format("{}: tensor {}", path_.string(), show(name));
+  const TorchTensor tensor = read_torch_tensor(pickle, ref, where);
+  const ZipArchive::Range storage = find_storage(tensor, where);
   TensorView view{.name = std::string(name),
                   .dtype = tensor.dtype,
                   .shape = tensor.layout.shape,
                   .file = file_,
-                  .offset = storage->offset,
+                  .offset = storage.offset,
                   .bytes = tensor.bytes};
   if (tensor.bytes == 0) {
     return view;
@@ -258,7 +272,7 @@ TensorView TorchReader::view(const Pickle& pickle, PickleRef ref, std::string_vi
   if (tensor.layout.is_row_major()) {
     view.offset += tensor.layout.offset * item_size(tensor.dtype);
   } else {
-    view.file = copy_of(tensor, storage->offset);
+    view.file = copy_of(tensor, storage.offset);
     view.offset = 0;
   }
   return view;

@@ -14,6 +14,8 @@
 namespace linscan {
 namespace {
 
+constexpr size_t kMaxKeyBytes = 64;  // torch counts: "0", "1", ...
+
 enum class Role {
   kStateDict,        // collections.OrderedDict
   kTensor,           // (storage, offset, size, stride, ...)
@@ -199,26 +201,30 @@ void TensorReader::read_storage(PickleRef ref,
                 show(tag));
   const TorchGlobal& type =
       global_of(expect(parts[1], PickleKind::kGlobal, "the type of its storage"));
-  LINSCAN_CHECK(type.role == Role::kStorage || (type.role == Role::kUntypedStorage && dtype),
-                kInput,
-                "{}: the type of its storage is {}.{}, which says no dtype",
-                where_,
-                type.module,
-                type.name);
   tensor.storage = expect(parts[2], PickleKind::kText, "the key of its storage").text;
+  LINSCAN_CHECK(tensor.storage.size() <= kMaxKeyBytes,
+                kInput,
+                "{}: the key of its storage has {} bytes, expected up to {}",
+                where_,
+                tensor.storage.size(),
+                kMaxKeyBytes);
   const int64_t count = read_count(parts[4], "the size of its storage");
   if (type.role == Role::kStorage) {
     tensor.dtype = supported(type);
-    LINSCAN_CHECK(!dtype || *dtype == tensor.dtype,
+    LINSCAN_CHECK(dtype.value_or(tensor.dtype) == tensor.dtype,
                   kInput,
-                  "{}: is {} in a storage of {}",
+                  "{}: is of another dtype than its storage of {}",
                   where_,
-                  linscan::name(*dtype),
                   linscan::name(tensor.dtype));
     tensor.storage_elements = count;
-  } else {
+  } else if (type.role == Role::kUntypedStorage && dtype) {
     tensor.dtype = *dtype;
     tensor.storage_elements = count / item_size(*dtype);
+  } else {
+    fail_input("{}: the type of its storage is {}.{}, which says no dtype",
+               where_,
+               type.module,
+               type.name);
   }
 }
 

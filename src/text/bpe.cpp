@@ -85,7 +85,8 @@ void BpeModel::add_merges(const std::vector<std::pair<std::string, std::string>>
   merge_mask_ = slots - 1;
   results_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const auto& [left, right] = merges[rank];
+    const auto& left = merges[rank].first;
+    const auto& right = merges[rank].second;
     const auto id_of = [&](const std::string& token) {
       const int32_t id = vocabulary_->find(token);
       LINSCAN_CHECK(id >= 0,

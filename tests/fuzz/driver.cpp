@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -38,7 +40,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kSecondsPerInput = 20;
+constexpr int kSecondsPerInput = 20;           // of CPU time, so that a busy machine fails nothing
 constexpr int64_t kMemoryKilobytes = 1 << 20;  // growth of the process that one input may cause
 constexpr size_t kMaxPool = 4096;
 
@@ -69,7 +71,7 @@ void save_running() {
 
 void on_signal(int number) {
   const char* text =
-      number == SIGALRM ? "fuzz_driver: an input takes too long\n" : "fuzz_driver: crashed\n";
+      number == SIGPROF ? "fuzz_driver: an input takes too long\n" : "fuzz_driver: crashed\n";
   if (write(STDERR_FILENO, text, strlen(text)) < 0) {
     _exit(1);
   }
@@ -78,7 +80,7 @@ void on_signal(int number) {
 }
 
 void catch_crashes() {
-  signal(SIGALRM, on_signal);
+  signal(SIGPROF, on_signal);
 #if defined(LINSCAN_ASAN)
   __sanitizer_set_death_callback(save_running);  // the sanitizer reports signals itself
 #else
@@ -86,6 +88,12 @@ void catch_crashes() {
     signal(number, on_signal);
   }
 #endif
+}
+
+// SIGPROF after so many seconds of CPU time; 0: never.
+void limit_seconds(int seconds) {
+  const itimerval limit = {.it_interval = {0, 0}, .it_value = {seconds, 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
 }
 
 int64_t peak_kilobytes() {
@@ -98,14 +106,14 @@ int64_t peak_kilobytes() {
 bool passes(const Target& target, const std::string& input) {
   const int64_t before = peak_kilobytes();
   running = &input;
-  alarm(kSecondsPerInput);
+  limit_seconds(kSecondsPerInput);
   std::string problem;
   try {
     target.run(reinterpret_cast<const uint8_t*>(input.data()), input.size());
   } catch (const std::exception& error) {
     problem = error.what();
   }
-  alarm(0);
+  limit_seconds(0);
   if (problem.empty() && peak_kilobytes() - before > kMemoryKilobytes) {
     problem = fmt::format("{} kB of memory for one input", peak_kilobytes() - before);
   }
