@@ -1,5 +1,7 @@
 #include "text/added_tokens.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -11,10 +13,8 @@
 namespace linscan {
 namespace {
 
-// \w of Rust's regex crate at one character: Alphabetic, marks, decimal digits, connectors, the two
-// joiners.
 bool is_word_character(std::string_view character) {
-  static const Regex word(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d}])", "single_word");
+  static const Regex word(fmt::format("[{}]", kRustWordSet), "single_word");
   return word.matches(character);
 }
 

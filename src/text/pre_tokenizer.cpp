@@ -1,5 +1,7 @@
 #include "text/pre_tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "text/byte_alphabet.h"
 #include "text/known_patterns.h"
 #include "text/pattern.h"
+#include "text/regex.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -184,8 +187,9 @@ std::unique_ptr<PreTokenizer> parse_step(const JsonNode& node) {
     return std::make_unique<SplitStep>(make_character_pattern(is_punctuation), behavior, false);
   }
   if (type == "Whitespace") {
+    const std::string words = fmt::format("[{0}]+|[^{0}\\s]+", kRustWordSet);
     return std::make_unique<SplitStep>(
-        make_regex_pattern(R"(\w+|[^\w\s]+)", node.where()), SplitBehavior::kRemoved, true);
+        make_regex_pattern(words, node.where()), SplitBehavior::kRemoved, true);
   }
   if (type == "WhitespaceSplit") {
     return std::make_unique<SplitStep>(

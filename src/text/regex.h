@@ -11,6 +11,11 @@
 
 namespace linscan {
 
+// \w of Rust's regex crate, for between [ and ]: letters, marks, decimal digits, connectors, the
+// two joiners. HF uses it where no file gives the expression; Oniguruma's \w differs.
+inline constexpr std::string_view kRustWordSet =
+    R"(\p{Alphabetic}\p{L}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})";
+
 // Rewrites what the two dialects read differently: \s \w \d \h and the categories \p{..} become
 // what Oniguruma (Unicode 16) means by them, classes inside classes their members. Refuses, naming
 // `where`, what cannot be carried over: class intersections, negated sets and classes inside a

@@ -1,7 +1,7 @@
 #include "text/tokenizer_config.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "linscan/base/error.h"
@@ -108,12 +108,12 @@ void AddedTokenList::add_from(const TokenizerConfig& config) {
   }
   // {"<|im_start|>": 151644}, in older folders; what no file names is no special token.
   const std::vector<JsonNode> named = named_tokens(config);
+  std::set<std::string> special;
+  for (const JsonNode& node : named) special.insert(token_text(node));
   if (const auto root = config.added.root()) {
     for (const auto& [content, id] : root->members()) {
       AddedToken flags;
-      flags.normalized = std::none_of(named.begin(), named.end(), [&](const JsonNode& node) {
-        return token_text(node) == content;
-      });
+      flags.normalized = !special.contains(content);
       add(content, id.as_integer(), id.where(), flags);
     }
   }
@@ -131,10 +131,8 @@ void AddedTokenList::add_default(const std::string& content) {
 }
 
 std::optional<int32_t> AddedTokenList::find(const std::string& content) const {
-  for (const AddedToken& token : tokens_) {
-    if (token.content == content) return token.id;
-  }
-  return find_id_(content);
+  const auto added = ids_.find(content);
+  return added == ids_.end() ? find_id_(content) : std::optional<int32_t>(added->second);
 }
 
 void AddedTokenList::add(const std::string& content,
@@ -152,8 +150,7 @@ void AddedTokenList::add(const std::string& content,
                 content,
                 id,
                 known.value_or(-1));
-  const auto same = [&](const AddedToken& other) { return other.content == content; };
-  if (std::any_of(tokens_.begin(), tokens_.end(), same)) return;
+  if (!ids_.emplace(content, static_cast<int32_t>(id)).second) return;
   flags.content = content;
   flags.id = static_cast<int32_t>(id);
   flags.special = true;

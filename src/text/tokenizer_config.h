@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "linscan/base/json.h"
@@ -77,6 +78,7 @@ class AddedTokenList {
 
   FindId find_id_;
   std::vector<AddedToken> tokens_;
+  std::unordered_map<std::string, int32_t> ids_;  // of tokens_
 };
 
 }  // namespace linscan

@@ -15,7 +15,7 @@ CharClass classify(char32_t c);
 bool is_white_space(
     char32_t c);             // the property White_Space: 25 code points, U+180E is not among them
 bool is_number(char32_t c);  // general category N, of Unicode 17
-bool is_punctuation(char32_t c);  // general category P, and all ASCII punctuation
+bool is_punctuation(char32_t c);  // general category P of Unicode 8, and all ASCII punctuation
 
 // Code points that got their general category after Unicode 14, the version of PCRE2 10.42.
 struct LaterAssignment {

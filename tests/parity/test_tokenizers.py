@@ -266,6 +266,21 @@ def test_one_long_piece_is_not_quadratic(megabytes, tmp_path):
     compare(folder, reference, [text], tmp_path)
 
 
+CLASSES = {"white space": pre_tokenizers.WhitespaceSplit(), "words": pre_tokenizers.Whitespace(), "punctuation": pre_tokenizers.Punctuation("isolated"),
+           "digits": pre_tokenizers.Digits(individual_digits=True), "regex": pre_tokenizers.Split(Regex(r"\w|\d|[\p{P}\p{S}]"), "isolated"),
+           "cases": pre_tokenizers.Split(Regex(r"[\p{Lu}\p{Lt}]|\p{M}"), "isolated")}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_of_every_character(name, tmp_path):
+    """Pieces show as the space that ByteLevel puts before each. Unassigned characters too: HF's parts know Unicode 8 to 17."""
+    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(BYTES))}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([CLASSES[name], pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)])
+    folder, reference = saved(tokenizer, tmp_path / "model")
+    characters = [chr(c) for c in [*range(0x3400), *range(0xA000, 0xAC80), *range(0xF900, 0x17000), *range(0x18D00, 0x20000), *range(0xE0000, 0xE0200)]]
+    compare(folder, reference, ["".join(f"a{c}1{c}{c} " for c in characters[i:i + 400]) for i in range(0, len(characters), 400)], tmp_path, False)
+
+
 def test_every_assigned_character(tmp_path):
     """Each character between letters, digits and spaces, for the hand-written splitters and the normalisers."""
     characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and unicodedata.category(chr(c)) not in ("Cn", "Co")]
