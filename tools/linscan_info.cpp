@@ -20,7 +20,8 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   CLI::Option* model =
-      app.add_option("MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
+      app.add_option(
+             "MODEL,-m,--model", options.model, "HuggingFace folder: config.json and weights")
           ->group("Model");
   app.add_flag("--families",
                options.families,

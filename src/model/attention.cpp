@@ -56,7 +56,7 @@ std::optional<at::Tensor> chunk_bias(const PositionCache::Mask& mask,
   }
   // A shift of all keys of a head changes nothing; small numbers near the queries keep their bits.
   const at::Tensor slope = alibi.slice(-1, first_key, end) - alibi.slice(-1, end - 1, end);
-  const at::Tensor both = visible + slope;                 // (H, queries, keys)
+  const at::Tensor both = visible + slope;                // (H, queries, keys)
   return both.is_cuda() ? both.to(compute_dtype) : both;  // kernels there want one dtype
 }
 
@@ -92,15 +92,14 @@ at::Tensor mix(const at::Tensor& query,
     const at::Tensor queries = query.slice(2, begin, end);
     const at::Tensor keys = key.slice(2, first_key, end);
     const at::Tensor values = value.slice(2, first_key, end);
-    const at::Tensor mixed =
-        cap > 0 ? capped_attention(queries, keys, values, *bias, scale, cap)
-                : at::scaled_dot_product_attention(queries,
-                                                   keys,
-                                                   values,
-                                                   bias,
-                                                   /*dropout_p=*/0.0,
-                                                   /*is_causal=*/!bias,
-                                                   scale);
+    const at::Tensor mixed = cap > 0 ? capped_attention(queries, keys, values, *bias, scale, cap)
+                                     : at::scaled_dot_product_attention(queries,
+                                                                        keys,
+                                                                        values,
+                                                                        bias,
+                                                                        /*dropout_p=*/0.0,
+                                                                        /*is_causal=*/!bias,
+                                                                        scale);
     chunks.push_back(mixed.transpose(1, 2));
   }
   return chunks.size() == 1 ? chunks.front() : at::cat(chunks, 1);
@@ -119,8 +118,8 @@ at::Tensor norm_heads(const DecoderConfig& config, const Norm& norm, const at::T
 // Norm and clipping of queries, keys and values; qkv as attend() takes it.
 at::Tensor prepare(const DecoderConfig& config, const BlockWeights& weights, at::Tensor qkv) {
   if (config.qk_norm != QkNorm::kNone) {
-    const std::vector<at::Tensor> parts = qkv.split_with_sizes(
-        {config.query_size(), config.key_size(), config.key_size()}, -1);
+    const std::vector<at::Tensor> parts =
+        qkv.split_with_sizes({config.query_size(), config.key_size(), config.key_size()}, -1);
     qkv = at::cat({norm_heads(config, weights.query_norm, parts[0]),
                    norm_heads(config, weights.key_norm, parts[1]),
                    parts[2]},

@@ -31,8 +31,7 @@ at::Tensor mlp_sublayer(const DecoderConfig& config,
 
 // What a sublayer adds to the stream: its output, normed and scaled as the config says.
 at::Tensor addend(const DecoderConfig& config, const Norm& norm, const at::Tensor& output) {
-  const at::Tensor normed =
-      config.has_output_norms() ? apply_norm(config, norm, output) : output;
+  const at::Tensor normed = config.has_output_norms() ? apply_norm(config, norm, output) : output;
   return config.residual_scale == 1.0 ? normed : normed * config.residual_scale;
 }
 
@@ -94,17 +93,16 @@ BlockOutput forward_block(const DecoderConfig& config,
   };
   BlockOutput out;
   const at::Tensor attention_input = input(weights.attention_norm, x);
-  out.attention = addend(
-      config,
-      weights.attention_output_norm,
-      attention_sublayer(config, block, weights, attention_input, layout, positions));
+  out.attention =
+      addend(config,
+             weights.attention_output_norm,
+             attention_sublayer(config, block, weights, attention_input, layout, positions));
   const at::Tensor middle = x + out.attention;
   at::Tensor mlp_input = attention_input;
   if (config.residual != ResidualKind::kParallelOneNorm) {
     mlp_input = input(weights.mlp_norm, config.residual == ResidualKind::kSerial ? middle : x);
   }
-  out.mlp =
-      addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input));
+  out.mlp = addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input));
   out.resid_post = middle + out.mlp;
   return out;
 }

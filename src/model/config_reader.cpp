@@ -145,8 +145,9 @@ std::vector<double> ConfigReader::numbers(std::string_view key) const {
   if (!value.is_array() || !std::ranges::all_of(value, finite)) {
     fail_input("{}: expected an array of finite numbers, got {}", path(key), short_dump(value));
   }
-  std::ranges::transform(
-      value, std::back_inserter(numbers), [](const Json& element) { return element.get<double>(); });
+  std::ranges::transform(value, std::back_inserter(numbers), [](const Json& element) {
+    return element.get<double>();
+  });
   return numbers;
 }
 

@@ -100,12 +100,12 @@ std::string supported_architectures() {
 
 std::span<const Family> families() {
   static const std::array kFamilies = {
-      kLlamaFamily,  kGpt2Family,     kGptJFamily,       kGptNeoFamily,  kGptNeoxFamily,
-      kOptFamily,    kBloomFamily,    kFalconFamily,     kMptFamily,     kPhiFamily,
-      kPhi3Family,   kQwen2Family,    kQwen3Family,      kGemmaFamily,   kGemma2Family,
-      kGemma3Family, kStableLmFamily, kStarCoder2Family, kCohereFamily,  kCohere2Family,
-      kOlmoFamily,   kOlmo2Family,    kGlmFamily, kGraniteFamily,    kSmolLm3Family, kMixtralFamily,
-      kQwen2MoeFamily, kQwen3MoeFamily, kOlmoeFamily};
+      kLlamaFamily,   kGpt2Family,     kGptJFamily,       kGptNeoFamily,  kGptNeoxFamily,
+      kOptFamily,     kBloomFamily,    kFalconFamily,     kMptFamily,     kPhiFamily,
+      kPhi3Family,    kQwen2Family,    kQwen3Family,      kGemmaFamily,   kGemma2Family,
+      kGemma3Family,  kStableLmFamily, kStarCoder2Family, kCohereFamily,  kCohere2Family,
+      kOlmoFamily,    kOlmo2Family,    kGlmFamily,        kGraniteFamily, kSmolLm3Family,
+      kMixtralFamily, kQwen2MoeFamily, kQwen3MoeFamily,   kOlmoeFamily};
   return kFamilies;
 }
 

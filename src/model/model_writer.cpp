@@ -74,9 +74,7 @@ ModelWriter::ModelWriter(const Model& source,
                          CheckpointWriterOptions options)
     : source_(source),
       entries_(list_entries(source, kept_blocks)),
-      writer_(folder,
-              tensor_entries(source, entries_),
-              with_source(std::move(options), source)) {}
+      writer_(folder, tensor_entries(source, entries_), with_source(std::move(options), source)) {}
 
 void ModelWriter::write(const WeightKey& key, const at::Tensor& weight) {
   const auto entry = std::ranges::find(entries_, key, &Entry::key);
@@ -108,8 +106,7 @@ void ModelWriter::commit(const Json& config) {
     const TensorView& tensor = *source_.weights.all().at(entry.key).tensor;
     for (int64_t at = 0; at < tensor.bytes; at += kPieceBytes) {
       check_interrupt();
-      writer_.write(
-          entry.name, at, tensor.data() + at, std::min(kPieceBytes, tensor.bytes - at));
+      writer_.write(entry.name, at, tensor.data() + at, std::min(kPieceBytes, tensor.bytes - at));
     }
     tensor.release();
     entry.written = true;

@@ -116,7 +116,7 @@ const PositionCache::Rotary& PositionCache::rotary(int32_t index, int64_t length
     return found->second;
   }
   const RotaryConfig& rotary = config_.rotaries[static_cast<size_t>(index)];
-  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);          // (T, 1)
+  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);       // (T, 1)
   const at::Tensor angle = position * frequencies(rotary, length).unsqueeze(0);  // (T, R/2)
   const auto table = [&](const at::Tensor& values) {
     return (values * rotary.attention_factor).to(device_, dtype_);

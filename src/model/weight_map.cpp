@@ -293,8 +293,7 @@ WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
 }
 
 const MappedWeight* WeightMap::find(Slot slot, int64_t block, int64_t index) const {
-  const auto found =
-      weights_.find({is_block_slot(slot) ? block : kOutsideBlocks, slot, index});
+  const auto found = weights_.find({is_block_slot(slot) ? block : kOutsideBlocks, slot, index});
   return found == weights_.end() ? nullptr : &found->second;
 }
 

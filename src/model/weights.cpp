@@ -66,8 +66,7 @@ at::Tensor join_groups(const at::Tensor& weight, const DecoderConfig& config) {
   };
   const int64_t query = config.query_size();
   const int64_t key = config.key_size();
-  return at::cat(
-             {group(0, query, queries), group(query, key, 1), group(query + key, key, 1)}, 1)
+  return at::cat({group(0, query, queries), group(query, key, 1), group(query + key, key, 1)}, 1)
       .reshape(weight.sizes());
 }
 
@@ -242,8 +241,7 @@ BlockWeights WeightLoader::block(int64_t block) const {
   } else {
     weights.mlp = load_mlp(block);
   }
-  weights.mlp_output_norm =
-      load_norm(Slot::kMlpOutputNormWeight, Slot::kMlpOutputNormBias, block);
+  weights.mlp_output_norm = load_norm(Slot::kMlpOutputNormWeight, Slot::kMlpOutputNormBias, block);
   return weights;
 }
 

@@ -35,13 +35,13 @@ void rewrite(const std::vector<std::string>& arguments) {
     const bool is_kept = key.block == linscan::kOutsideBlocks ||
                          std::find(kept.begin(), kept.end(), key.block) != kept.end();
     // The second key of a tied head names the same tensor.
-    const bool is_alias = key.slot == linscan::Slot::kHead &&
-                          model.weights.find(linscan::Slot::kTokenEmbedding)->tensor == weight.tensor;
+    const bool is_alias =
+        key.slot == linscan::Slot::kHead &&
+        model.weights.find(linscan::Slot::kTokenEmbedding)->tensor == weight.tensor;
     if (is_kept && !is_alias) {
       writer.write(key,
-                   linscan::decode_weight(linscan::tensor_from_view(*weight.tensor),
-                                          weight.transform,
-                                          model.config));
+                   linscan::decode_weight(
+                       linscan::tensor_from_view(*weight.tensor), weight.transform, model.config));
     }
   }
   writer.commit(config);

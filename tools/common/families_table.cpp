@@ -49,9 +49,8 @@ std::string render_families_markdown(const Json& families) {
   for (const Json& family : families["families"]) {
     std::vector<std::string> quirks;
     for (const Json& quirk : family["quirks"]) {
-      quirks.push_back(fmt::format("{} (`{}`)",
-                                   quirk["text"].get<std::string>(),
-                                   quirk["id"].get<std::string>()));
+      quirks.push_back(fmt::format(
+          "{} (`{}`)", quirk["text"].get<std::string>(), quirk["id"].get<std::string>()));
     }
     out += fmt::format("| {} | {} | {} | {} |\n",
                        family["family"].get<std::string>(),

@@ -240,8 +240,7 @@ SlotsOf slots_of(const WeightMap& weights) {
   return slots;
 }
 
-Json tensors_json(const Checkpoint& checkpoint,
-                  const std::optional<WeightMap>& weights) {
+Json tensors_json(const Checkpoint& checkpoint, const std::optional<WeightMap>& weights) {
   const SlotsOf slots = weights ? slots_of(*weights) : SlotsOf{};
   Json tensors = Json::array();
   for (const std::string& tensor_name : checkpoint.names()) {

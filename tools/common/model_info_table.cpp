@@ -178,12 +178,14 @@ void add_positions(std::string& out, const Json& positions, int64_t head_size) {
 
 std::string residual_text(const Json& decoder) {
   const Json& kind = decoder["residual"];
-  std::string text = kind == "serial"     ? "serial: attention, then the MLP on its result"
-                     : kind == "parallel" ? "parallel: attention and MLP both read the block's input"
-                                          : "parallel: attention and MLP both read the block's "
-                                            "input through one norm";
+  std::string text = kind == "serial" ? "serial: attention, then the MLP on its result"
+                     : kind == "parallel"
+                         ? "parallel: attention and MLP both read the block's input"
+                         : "parallel: attention and MLP both read the block's "
+                           "input through one norm";
   if (decoder["residual_scale"] != 1.0) {
-    text += fmt::format("; what they add is scaled by {:g}", decoder["residual_scale"].get<double>());
+    text +=
+        fmt::format("; what they add is scaled by {:g}", decoder["residual_scale"].get<double>());
   }
   return text;
 }
@@ -210,7 +212,8 @@ std::string experts_text(const Json& experts, int64_t blocks) {
     text += fmt::format(", a shared one of size {}", with_commas(experts["shared_size"]));
   }
   if (experts["blocks"] != blocks) {
-    text += fmt::format(", in {} of {} blocks", with_commas(experts["blocks"]), with_commas(blocks));
+    text +=
+        fmt::format(", in {} of {} blocks", with_commas(experts["blocks"]), with_commas(blocks));
   }
   return text;
 }

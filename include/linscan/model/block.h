@@ -72,7 +72,7 @@ class PositionCache {
   const DecoderConfig& config_;
   at::ScalarType dtype_;
   at::Device device_;
-  std::map<std::pair<int32_t, int64_t>, Rotary> rotary_;         // by index and length
+  std::map<std::pair<int32_t, int64_t>, Rotary> rotary_;  // by index and length
   std::map<int64_t, at::Tensor> alibi_;
   std::map<std::pair<int64_t, int64_t>, Mask> masks_;  // by length and window
 };

@@ -55,9 +55,9 @@ struct RotaryConfig {
   double high_frequency_factor = 1.0;  // llama3 only
   double fast_rotations = 32.0;        // yarn only: beta_fast, beta_slow
   double slow_rotations = 1.0;
-  bool whole_dimensions = true;        // yarn only: the ramp begins and ends at whole dimensions
-  double attention_factor = 1.0;       // yarn and longrope: on cos and sin
-  std::vector<double> short_factors;   // longrope only, one for each pair
+  bool whole_dimensions = true;       // yarn only: the ramp begins and ends at whole dimensions
+  double attention_factor = 1.0;      // yarn and longrope: on cos and sin
+  std::vector<double> short_factors;  // longrope only, one for each pair
   std::vector<double> long_factors;
   int64_t original_positions = 0;  // context of the unscaled model, where the scaling depends on it
 
@@ -77,11 +77,11 @@ struct AlibiConfig {
 
 // A layer of experts in place of a block's MLP. All gated, without biases.
 struct ExpertsConfig {
-  int64_t count = 0;          // X; 0: no block has experts
-  int64_t active = 0;         // experts that a token is sent to
-  int64_t size = 0;           // M
-  int64_t shared_size = 0;    // S: an expert that sees every token, behind a gate; 0: none
-  bool normalized = false;    // the weights of a token's experts are scaled to sum to one
+  int64_t count = 0;        // X; 0: no block has experts
+  int64_t active = 0;       // experts that a token is sent to
+  int64_t size = 0;         // M
+  int64_t shared_size = 0;  // S: an expert that sees every token, behind a gate; 0: none
+  bool normalized = false;  // the weights of a token's experts are scaled to sum to one
 };
 
 inline constexpr int32_t kNoRotary = -1;
@@ -112,8 +112,8 @@ struct DecoderConfig {
 
   NormKind norm = NormKind::kLayerNorm;
   double norm_eps = 1e-5;
-  bool norm_affine = true;       // norms have weights
-  bool norm_bias = true;         // and biases; LayerNorm only
+  bool norm_affine = true;        // norms have weights
+  bool norm_bias = true;          // and biases; LayerNorm only
   bool norm_unit_offset = false;  // stored weights are added to one (Gemma)
   NormPlacement norm_placement = NormPlacement::kPre;
   bool final_norm = true;

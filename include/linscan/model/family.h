@@ -104,7 +104,7 @@ struct Quirk {
 
 struct Family {
   std::string_view name;
-  std::string_view models;  // what people call them: "Llama 1-3, TinyLlama"
+  std::string_view models;                          // what people call them: "Llama 1-3, TinyLlama"
   std::span<const std::string_view> model_types;    // config.json model_type
   std::span<const std::string_view> architectures;  // config.json architectures[0]
   std::span<const std::string_view>

@@ -65,8 +65,8 @@ struct HeadWeights {
 // A tensor of the checkpoint as a view of the mapped file: no copy, alive as long as the view.
 at::Tensor tensor_from_view(const TensorView& view);
 
-// A stored tensor as the one of its slot, and back: encode(decode(t)) is t, bit for bit. Views where
-// the layout allows it.
+// A stored tensor as the one of its slot, and back: encode(decode(t)) is t, bit for bit. Views
+// where the layout allows it.
 at::Tensor decode_weight(const at::Tensor& stored,
                          Transform transform,
                          const DecoderConfig& config);

@@ -39,8 +39,7 @@ DecoderConfig read_common(const ConfigReader& config, double base) {
 
 DecoderConfig read_cohere(const ConfigReader& config) {
   DecoderConfig decoder = read_common(config, 500000.0);
-  decoder.qk_norm =
-      config.flag_or("use_qk_norm", false) ? QkNorm::kEachHead : QkNorm::kNone;
+  decoder.qk_norm = config.flag_or("use_qk_norm", false) ? QkNorm::kEachHead : QkNorm::kNone;
   return decoder;
 }
 

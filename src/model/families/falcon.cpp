@@ -1,5 +1,5 @@
-// Falcon: HF modeling_falcon.py. Three designs: 7b (one key/value head, parallel behind one norm), rw
-// (ALiBi, serial), 40b and 11b (grouped key/value heads, parallel behind one or two norms).
+// Falcon: HF modeling_falcon.py. Three designs: 7b (one key/value head, parallel behind one norm),
+// rw (ALiBi, serial), 40b and 11b (grouped key/value heads, parallel behind one or two norms).
 #include <cmath>
 
 #include "linscan/base/error.h"
@@ -53,8 +53,7 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.residual = read_residual(config, grouped);
   decoder.heads = config.size({"num_attention_heads"});
   const int64_t ungrouped = config.flag_or("multi_query", true) ? 1 : decoder.heads;
-  decoder.kv_heads =
-      grouped ? config.size_or({"num_kv_heads"}, decoder.heads) : ungrouped;
+  decoder.kv_heads = grouped ? config.size_or({"num_kv_heads"}, decoder.heads) : ungrouped;
   decoder.head_size = decoder.hidden / decoder.heads;
   check_heads(decoder, config);
   if (config.flag_or("alibi", false)) {

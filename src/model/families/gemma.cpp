@@ -20,8 +20,9 @@ constexpr Quirk kGemmaQuirks[] = {
 constexpr std::string_view kGemma2Types[] = {"gemma2"};
 constexpr std::string_view kGemma2Architectures[] = {"Gemma2ForCausalLM"};
 constexpr Quirk kGemma2Quirks[] = {
-    {"gemma2", "norms around each sublayer, soft-caps on scores and logits, window in every other "
-               "block"},
+    {"gemma2",
+     "norms around each sublayer, soft-caps on scores and logits, window in every other "
+     "block"},
     {"gemma2-no-caps", "without soft-caps"},
     {"gemma2-layer-types", "windows by layer_types"},
     {"gemma2-activation", "hidden_activation counts, hidden_act does not"},
@@ -81,14 +82,12 @@ void set_scale(const ConfigReader& config, DecoderConfig& decoder) {
 
 DecoderConfig read_gemma2(const ConfigReader& config) {
   DecoderConfig decoder = read_common(
-      config,
-      {.max_positions = 8192, .kv_heads = 4, .activation_key = "hidden_activation"});
+      config, {.max_positions = 8192, .kv_heads = 4, .activation_key = "hidden_activation"});
   decoder.norm_placement = NormPlacement::kSandwich;
   decoder.attention_cap = read_cap(config, "attn_logit_softcapping", 50.0);
   decoder.logit_cap = read_cap(config, "final_logit_softcapping", 30.0);
   set_scale(config, decoder);
-  set_windows(
-      config, decoder, read_window(config, "sliding_window", 4096), all_but_every(2));
+  set_windows(config, decoder, read_window(config, "sliding_window", 4096), all_but_every(2));
   return decoder;
 }
 
@@ -101,13 +100,11 @@ std::vector<RotaryConfig> read_rotaries(const ConfigReader& config, const Decode
   for (const int32_t which : {kGlobalRotary, kLocalRotary}) {
     const std::string_view type = which == kGlobalRotary ? "full_attention" : "sliding_attention";
     RotaryConfig plain{.dimensions = decoder.head_size, .base = bases[which]};
-    const bool nested =
-        config.has("rope_parameters") && config.object("rope_parameters").has(type);
-    rotaries.push_back(nested ? read_rotary_object(config,
-                                                   config.object("rope_parameters").object(type),
-                                                   decoder,
-                                                   bases[which])
-                              : plain);
+    const bool nested = config.has("rope_parameters") && config.object("rope_parameters").has(type);
+    rotaries.push_back(
+        nested ? read_rotary_object(
+                     config, config.object("rope_parameters").object(type), decoder, bases[which])
+               : plain);
   }
   if (config.has("rope_scaling")) {
     rotaries[kGlobalRotary] = read_rotary_object(
@@ -130,10 +127,8 @@ DecoderConfig read_gemma3(const ConfigReader& config) {
   decoder.logit_cap = read_cap(config, "final_logit_softcapping", 0);
   set_scale(config, decoder);
   const int64_t window = read_window(config, "sliding_window", 4096);
-  set_windows(config,
-              decoder,
-              window,
-              all_but_every(config.integer_or("sliding_window_pattern", 6, 1)));
+  set_windows(
+      config, decoder, window, all_but_every(config.integer_or("sliding_window_pattern", 6, 1)));
   for (BlockConfig& block : decoder.per_block) {
     block.rotary = block.window > 0 ? kLocalRotary : kGlobalRotary;
   }

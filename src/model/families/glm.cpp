@@ -1,5 +1,5 @@
-// GLM-4 (9B, glm-4-9b-chat-hf): HF modeling_glm.py. Llama with interleaved rotary on half of the head,
-// biases on queries, keys and values only, and a fused gate/up matrix.
+// GLM-4 (9B, glm-4-9b-chat-hf): HF modeling_glm.py. Llama with interleaved rotary on half of the
+// head, biases on queries, keys and values only, and a fused gate/up matrix.
 #include "model/families/shared.h"
 
 namespace linscan {

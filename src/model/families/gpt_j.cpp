@@ -1,5 +1,5 @@
-// GPT-J: HF modeling_gptj.py. Parallel sublayers behind one norm, interleaved partial rotary, a head
-// with bias.
+// GPT-J: HF modeling_gptj.py. Parallel sublayers behind one norm, interleaved partial rotary, a
+// head with bias.
 #include "linscan/base/error.h"
 #include "model/families/shared.h"
 

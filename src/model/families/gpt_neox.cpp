@@ -37,9 +37,7 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.mlp_bias = true;
   // `rope_theta` at the top level is ignored by HF for this family.
   decoder.rotaries = {read_rotary(
-      config,
-      decoder,
-      {.base_key = "rotary_emb_base", .share_key = "rotary_pct", .share = 0.25})};
+      config, decoder, {.base_key = "rotary_emb_base", .share_key = "rotary_pct", .share = 0.25})};
   decoder.mlp_kind = MlpKind::kPlain;
   decoder.activation = read_activation(config, "hidden_act", "gelu");
   decoder.tied_head = config.flag_or("tie_word_embeddings", false);

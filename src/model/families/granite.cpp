@@ -1,4 +1,5 @@
-// Granite 3: HF modeling_granite.py. Llama with multipliers on embedding, scores, sublayers and logits.
+// Granite 3: HF modeling_granite.py. Llama with multipliers on embedding, scores, sublayers and
+// logits.
 #include "model/families/shared.h"
 
 namespace linscan {

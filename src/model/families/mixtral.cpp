@@ -15,13 +15,9 @@ constexpr Quirk kQuirks[] = {
 
 DecoderConfig read_config(const ConfigReader& config) {
   DecoderConfig decoder = read_llama_like(
-      config,
-      {.max_positions = 131072, .kv_heads = 8, .eps = 1e-5, .rotary = {.base = 1000000.0}});
+      config, {.max_positions = 131072, .kv_heads = 8, .eps = 1e-5, .rotary = {.base = 1000000.0}});
   require_whole_rotary(config, decoder);
-  make_blocks(config,
-              decoder,
-              {"num_hidden_layers"},
-              read_window(config, "sliding_window", 0));
+  make_blocks(config, decoder, {"num_hidden_layers"}, read_window(config, "sliding_window", 0));
   decoder.experts = {.count = config.size_or({"num_local_experts", "num_experts"}, 8),
                      .active = config.size_or({"num_experts_per_tok"}, 2),
                      .size = decoder.mlp,

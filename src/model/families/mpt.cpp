@@ -1,5 +1,6 @@
-// MPT: HF modeling_mpt.py. ALiBi, no biases at all. Most keys of its config.json are read by nothing:
-// expansion_ratio, learned_pos_emb, logit_scale, attn_config.alibi, alibi_bias_max and qk_ln.
+// MPT: HF modeling_mpt.py. ALiBi, no biases at all. Most keys of its config.json are read by
+// nothing: expansion_ratio, learned_pos_emb, logit_scale, attn_config.alibi, alibi_bias_max and
+// qk_ln.
 #include <nlohmann/json.hpp>
 
 #include "model/families/shared.h"

@@ -1,5 +1,5 @@
-// OLMo: norms without weights, clipped queries, keys and values; OLMo 2: norms on the outputs of the
-// sublayers; OLMoE: experts. HF modeling_olmo.py, modeling_olmo2.py, modeling_olmoe.py.
+// OLMo: norms without weights, clipped queries, keys and values; OLMo 2: norms on the outputs of
+// the sublayers; OLMoE: experts. HF modeling_olmo.py, modeling_olmo2.py, modeling_olmoe.py.
 #include "model/families/shared.h"
 
 namespace linscan {
@@ -35,8 +35,7 @@ double read_clip(const ConfigReader& config) {
 }
 
 DecoderConfig read_olmo(const ConfigReader& config) {
-  DecoderConfig decoder = read_llama_like(
-      config, {.norm = NormKind::kLayerNorm, .eps = kOlmoEps});
+  DecoderConfig decoder = read_llama_like(config, {.norm = NormKind::kLayerNorm, .eps = kOlmoEps});
   decoder.norm_eps = kOlmoEps;
   decoder.norm_affine = false;
   read_attention_bias(config, decoder);

@@ -11,7 +11,8 @@ constexpr std::string_view kArchitectures[] = {"OPTForCausalLM"};
 constexpr std::string_view kPrefixes[] = {"model.decoder.", "decoder.", ""};
 constexpr Quirk kQuirks[] = {
     {"opt", "learned positions from row 2 on"},
-    {"opt-post-norm-projected", "350m: norms on the stream after each sublayer, projected embedding"},
+    {"opt-post-norm-projected",
+     "350m: norms on the stream after each sublayer, projected embedding"},
     {"opt-no-bias", "without biases"},
     {"opt-plain-norm", "norms without weights"},
     {"opt-remove-final-norm", "without a final norm"},

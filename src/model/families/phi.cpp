@@ -1,5 +1,5 @@
-// Phi-1, Phi-1.5 and Phi-2: HF modeling_phi.py. Parallel sublayers behind one norm, partial rotary, a
-// head with bias.
+// Phi-1, Phi-1.5 and Phi-2: HF modeling_phi.py. Parallel sublayers behind one norm, partial rotary,
+// a head with bias.
 #include "model/families/shared.h"
 
 namespace linscan {

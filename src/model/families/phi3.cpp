@@ -20,10 +20,7 @@ constexpr Quirk kQuirks[] = {
 DecoderConfig read_config(const ConfigReader& config) {
   DecoderConfig decoder = read_llama_like(
       config, {.max_positions = 4096, .eps = 1e-5, .rotary = {.original_positions = 4096}});
-  make_blocks(config,
-              decoder,
-              {"num_hidden_layers"},
-              read_window(config, "sliding_window", 0));
+  make_blocks(config, decoder, {"num_hidden_layers"}, read_window(config, "sliding_window", 0));
   return decoder;
 }
 

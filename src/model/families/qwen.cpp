@@ -48,9 +48,8 @@ constexpr Quirk kQwen3MoeQuirks[] = {
 
 // 0 unless use_sliding_window is set.
 int64_t window_in_use(const ConfigReader& config) {
-  return config.flag_or("use_sliding_window", false)
-             ? read_window(config, "sliding_window", 4096)
-             : 0;
+  return config.flag_or("use_sliding_window", false) ? read_window(config, "sliding_window", 4096)
+                                                     : 0;
 }
 
 DecoderConfig read_qwen2(const ConfigReader& config) {

@@ -40,9 +40,9 @@ double yarn_scale(double factor, double weight) {
 
 void read_yarn(const ConfigReader& rope, int64_t max_positions, RotaryConfig& rotary) {
   rotary.scaling = RopeScaling::kYarn;
-  rotary.factor = rope.positive_or("factor",
-                                   static_cast<double>(max_positions) /
-                                       static_cast<double>(rotary.original_positions));
+  rotary.factor = rope.positive_or(
+      "factor",
+      static_cast<double>(max_positions) / static_cast<double>(rotary.original_positions));
   // Zero means the default, as null does.
   const auto rotations = [&](std::string_view key, double otherwise) {
     const double value = rope.number_or(key, 0);
@@ -53,10 +53,10 @@ void read_yarn(const ConfigReader& rope, int64_t max_positions, RotaryConfig& ro
   rotary.whole_dimensions = rope.flag_or("truncate", true);
   const double weight = rope.number_or("mscale", 0);
   const double weight_of_all = rope.number_or("mscale_all_dim", 0);
-  const double usual = weight != 0 && weight_of_all != 0
-                           ? yarn_scale(rotary.factor, weight) /
-                                 yarn_scale(rotary.factor, weight_of_all)
-                           : yarn_scale(rotary.factor, 1);
+  const double usual =
+      weight != 0 && weight_of_all != 0
+          ? yarn_scale(rotary.factor, weight) / yarn_scale(rotary.factor, weight_of_all)
+          : yarn_scale(rotary.factor, 1);
   rotary.attention_factor = rope.positive_or("attention_factor", usual);
 }
 
@@ -79,10 +79,9 @@ void read_longrope(const ConfigReader& rope, int64_t max_positions, RotaryConfig
   }
   const auto original = static_cast<double>(rotary.original_positions);
   rotary.factor = rope.positive_or("factor", static_cast<double>(max_positions) / original);
-  const double usual =
-      rotary.factor <= 1 || original <= 1
-          ? 1.0
-          : std::sqrt(1 + std::log(rotary.factor) / std::log(original));
+  const double usual = rotary.factor <= 1 || original <= 1
+                           ? 1.0
+                           : std::sqrt(1 + std::log(rotary.factor) / std::log(original));
   rotary.attention_factor = rope.positive_or("attention_factor", usual);
 }
 

@@ -34,8 +34,7 @@ constexpr ActivationName kActivations[] = {
 
 int64_t read_kv_heads(const ConfigReader& config, int64_t heads, int64_t where_absent) {
   const bool absent = !config.json().contains("num_key_value_heads");
-  return config.size_or({"num_key_value_heads"},
-                        absent && where_absent > 0 ? where_absent : heads);
+  return config.size_or({"num_key_value_heads"}, absent && where_absent > 0 ? where_absent : heads);
 }
 
 }  // namespace
@@ -179,16 +178,16 @@ void mark_expert_blocks(const ConfigReader& config,
                         int64_t step,
                         std::string_view dense_key) {
   const ExpertsConfig& experts = decoder.experts;
-  LINSCAN_CHECK(experts.count <= kMaxExperts &&
-                    experts.count * decoder.blocks() <= kMaxExpertsOfModel,
-                kInput,
-                "{}: {} experts in each of {} blocks; at most {} in a block and {} in all are "
-                "accepted",
-                config.path("num_experts"),
-                experts.count,
-                decoder.blocks(),
-                kMaxExperts,
-                kMaxExpertsOfModel);
+  LINSCAN_CHECK(
+      experts.count <= kMaxExperts && experts.count * decoder.blocks() <= kMaxExpertsOfModel,
+      kInput,
+      "{}: {} experts in each of {} blocks; at most {} in a block and {} in all are "
+      "accepted",
+      config.path("num_experts"),
+      experts.count,
+      decoder.blocks(),
+      kMaxExperts,
+      kMaxExpertsOfModel);
   LINSCAN_CHECK(experts.active <= experts.count,
                 kInput,
                 "{}: {} of {} experts",

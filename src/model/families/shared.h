@@ -1,4 +1,5 @@
-// What several families read from config.json in the same way, and the tables of weights they share.
+// What several families read from config.json in the same way, and the tables of weights they
+// share.
 #pragma once
 
 #include <cstdint>

@@ -11,10 +11,7 @@ std::string in_block(std::string_view name) {
 void add_qk_norms(std::vector<WeightRow>& rows,
                   const DecoderConfig& config,
                   const LlamaNames& names) {
-  const auto add = [&](std::string_view name,
-                       const std::string& heads,
-                       Slot weight,
-                       Slot bias) {
+  const auto add = [&](std::string_view name, const std::string& heads, Slot weight, Slot bias) {
     const std::string prefix = in_block(name);
     switch (config.qk_norm) {
       case QkNorm::kNone:
@@ -63,8 +60,8 @@ void add_block_norms(std::vector<WeightRow>& rows, const DecoderConfig& config) 
              Slot::kMlpOutputNormBias);
   }
   if (config.has_input_norms() && config.residual != ResidualKind::kParallelOneNorm) {
-    const std::string_view name = config.has_output_norms() ? "pre_feedforward_layernorm"
-                                                            : "post_attention_layernorm";
+    const std::string_view name =
+        config.has_output_norms() ? "pre_feedforward_layernorm" : "post_attention_layernorm";
     add_norm(rows, config, in_block(name), Slot::kMlpNormWeight, Slot::kMlpNormBias);
   }
 }
@@ -74,31 +71,16 @@ void add_queries_keys_values(std::vector<WeightRow>& rows,
                              const LlamaNames& names) {
   const bool bias = config.qkv_bias;
   if (!names.qkv.empty()) {
-    add_linear(rows,
-               in_block(names.qkv),
-               Slot::kQkvWeight,
-               "HD+2KD,C",
-               Slot::kQkvBias,
-               "HD+2KD",
-               bias);
+    add_linear(
+        rows, in_block(names.qkv), Slot::kQkvWeight, "HD+2KD,C", Slot::kQkvBias, "HD+2KD", bias);
     return;
   }
-  add_linear(rows,
-             in_block("self_attn.q_proj"),
-             Slot::kQueryWeight,
-             "HD,C",
-             Slot::kQueryBias,
-             "HD",
-             bias);
+  add_linear(
+      rows, in_block("self_attn.q_proj"), Slot::kQueryWeight, "HD,C", Slot::kQueryBias, "HD", bias);
   add_linear(
       rows, in_block("self_attn.k_proj"), Slot::kKeyWeight, "KD,C", Slot::kKeyBias, "KD", bias);
-  add_linear(rows,
-             in_block("self_attn.v_proj"),
-             Slot::kValueWeight,
-             "KD,C",
-             Slot::kValueBias,
-             "KD",
-             bias);
+  add_linear(
+      rows, in_block("self_attn.v_proj"), Slot::kValueWeight, "KD,C", Slot::kValueBias, "KD", bias);
 }
 
 void add_attention(std::vector<WeightRow>& rows,
@@ -125,8 +107,7 @@ void add_dense_mlp(std::vector<WeightRow>& rows,
     rows.push_back({in_block(names.gate_up) + ".weight", Slot::kGateUpWeight, "2F,C"});
   } else {
     if (config.mlp_kind == MlpKind::kGated) {
-      add_linear(
-          rows, in_block(names.gate), Slot::kGateWeight, "F,C", Slot::kGateBias, "F", bias);
+      add_linear(rows, in_block(names.gate), Slot::kGateWeight, "F,C", Slot::kGateBias, "F", bias);
     }
     add_linear(rows, in_block(names.up), Slot::kUpWeight, "F,C", Slot::kUpBias, "F", bias);
   }

@@ -25,18 +25,16 @@ void drop_rotary(const ConfigReader& config, DecoderConfig& decoder) {
                 list.size(),
                 decoder.per_block.size());
   for (size_t block = 0; block < decoder.per_block.size(); ++block) {
-    const bool rotates = list.empty() ? (static_cast<int64_t>(block) + 1) % interval != 0
-                                      : list[block] != 0;
+    const bool rotates =
+        list.empty() ? (static_cast<int64_t>(block) + 1) % interval != 0 : list[block] != 0;
     decoder.per_block[block].rotary = rotates ? 0 : kNoRotary;
   }
 }
 
 DecoderConfig read_config(const ConfigReader& config) {
-  DecoderConfig decoder = read_llama_like(config,
-                                          {.max_positions = 32768,
-                                           .kv_heads = 4,
-                                           .tied_head = true,
-                                           .rotary = {.base = 2000000.0}});
+  DecoderConfig decoder = read_llama_like(
+      config,
+      {.max_positions = 32768, .kv_heads = 4, .tied_head = true, .rotary = {.base = 2000000.0}});
   require_whole_rotary(config, decoder);
   read_attention_bias(config, decoder);
   decoder.mlp_bias = config.flag_or("mlp_bias", false);

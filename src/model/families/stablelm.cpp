@@ -1,5 +1,5 @@
-// StableLM 3B and StableLM 2: HF modeling_stablelm.py. Llama with LayerNorm and partial rotary; some
-// with parallel sublayers behind one norm.
+// StableLM 3B and StableLM 2: HF modeling_stablelm.py. Llama with LayerNorm and partial rotary;
+// some with parallel sublayers behind one norm.
 #include "model/families/shared.h"
 
 namespace linscan {
@@ -23,8 +23,7 @@ DecoderConfig read_config(const ConfigReader& config) {
                                            .eps = 1e-5,
                                            .rotary = {.share = 0.25}});
   decoder.qkv_bias = config.flag_or("use_qkv_bias", false);
-  decoder.qk_norm =
-      config.flag_or("qk_layernorm", false) ? QkNorm::kEachHead : QkNorm::kNone;
+  decoder.qk_norm = config.flag_or("qk_layernorm", false) ? QkNorm::kEachHead : QkNorm::kNone;
   if (config.flag_or("use_parallel_residual", false)) {
     decoder.residual = ResidualKind::kParallelOneNorm;
   }

@@ -27,10 +27,7 @@ DecoderConfig read_config(const ConfigReader& config) {
   decoder.qkv_bias = config.flag_or("use_bias", true);
   decoder.attention_output_bias = decoder.qkv_bias;
   decoder.mlp_bias = decoder.qkv_bias;
-  make_blocks(config,
-              decoder,
-              {"num_hidden_layers"},
-              read_window(config, "sliding_window", 0));
+  make_blocks(config, decoder, {"num_hidden_layers"}, read_window(config, "sliding_window", 0));
   return decoder;
 }
 

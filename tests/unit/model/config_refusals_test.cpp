@@ -103,10 +103,17 @@ TEST(Refusal, UnknownActivation_ListsSupported) {
 }
 
 TEST(Refusal, UnknownRopeType_ListsSupported) {
-  for (const char* type : {"yarn", "longrope", "su", "something"}) {
-    refuse(ErrorKind::kUnsupported,
-           with(llama_config(), "rope_scaling", {{"rope_type", type}, {"factor", 2.0}}),
-           {"rope_scaling.rope_type", type, "linear", "dynamic", "llama3"});
+  refuse(
+      ErrorKind::kUnsupported,
+      with(llama_config(), "rope_scaling", {{"rope_type", "something"}, {"factor", 2.0}}),
+      {"rope_scaling.rope_type", "something", "linear", "dynamic", "llama3", "yarn", "longrope"});
+}
+
+TEST(Refusal, LongropeWithoutFactors_NamesKey) {
+  for (const char* type : {"longrope", "su"}) {
+    refuse(ErrorKind::kInput,
+           with(llama_config(), "rope_scaling", {{"rope_type", type}}),
+           {"rope_scaling.short_factor", "got 0"});
   }
 }
 

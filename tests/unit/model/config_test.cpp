@@ -94,7 +94,8 @@ TEST(LlamaConfig, NoArchitectures_ModelTypeDecides) {
 
 TEST(RopeScaling, Linear_BothSpellings) {
   const Json old = Json::parse(R"({"type": "linear", "factor": 4.0})");
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).scaling, RopeScaling::kLinear);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).scaling,
+            RopeScaling::kLinear);
   EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).factor, 4.0);
   EXPECT_EQ(read(with(llama_config(), "rope_scaling", old)).rotaries.at(0).base, 50000.0);
   const Json now = Json::parse(R"({"rope_type": "linear", "factor": 4, "rope_theta": 7})");
@@ -128,15 +129,18 @@ TEST(RopeScaling, Llama3OriginalContext_OuterKeyWins) {
   json["original_max_position_embeddings"] = 48;
   EXPECT_EQ(read(json).rotaries.at(0).original_positions, 48);
   scaling.erase("original_max_position_embeddings");
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", scaling)).rotaries.at(0).original_positions, 64);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", scaling)).rotaries.at(0).original_positions,
+            64);
 }
 
 TEST(RopeScaling, NullEmptyOrDefault_None) {
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", nullptr)).rotaries.at(0).scaling, RopeScaling::kNone);
+  EXPECT_EQ(read(with(llama_config(), "rope_scaling", nullptr)).rotaries.at(0).scaling,
+            RopeScaling::kNone);
   EXPECT_EQ(read(with(llama_config(), "rope_scaling", Json::object())).rotaries.at(0).scaling,
             RopeScaling::kNone);
-  EXPECT_EQ(read(with(llama_config(), "rope_scaling", {{"rope_type", "default"}})).rotaries.at(0).scaling,
-            RopeScaling::kNone);
+  EXPECT_EQ(
+      read(with(llama_config(), "rope_scaling", {{"rope_type", "default"}})).rotaries.at(0).scaling,
+      RopeScaling::kNone);
 }
 
 TEST(RopeScaling, BothObjects_RopeScalingWinsUnlessEmpty) {

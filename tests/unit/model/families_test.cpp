@@ -23,7 +23,8 @@ Json gemma3_config() {
 }
 
 Json gpt_neo_config() {
-  return Json::parse(R"({"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "hidden_size": 8,
+  return Json::parse(
+      R"({"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "hidden_size": 8,
     "num_layers": 2, "num_heads": 2, "vocab_size": 16, "attention_types": [[["global", "local"], 1]]})");
 }
 
@@ -86,7 +87,9 @@ TEST(Gemma3Config, LayerTypesOfWrongLengthOrKind_Refused) {
     read(with(gemma3_config(), "layer_types", {"full_attention"}));
   });
   expect_error(ErrorKind::kUnsupported, {"layer_types", "chunked_attention"}, [] {
-    read(with(gemma3_config(), "layer_types", Json::array({"chunked_attention", "a", "b", "c", "d", "e", "f"})));
+    read(with(gemma3_config(),
+              "layer_types",
+              Json::array({"chunked_attention", "a", "b", "c", "d", "e", "f"})));
   });
 }
 
@@ -98,7 +101,12 @@ TEST(GptNeoConfig, AttentionTypes_Expanded) {
 }
 
 TEST(GptNeoConfig, MalformedAttentionTypes_Refused) {
-  for (const char* types : {"7", "[7]", "[[7, 1]]", "[[[\"global\"], -1]]", "[[[7], 1]]", "[[[\"global\"], 99999999]]"}) {
+  for (const char* types : {"7",
+                            "[7]",
+                            "[[7, 1]]",
+                            "[[[\"global\"], -1]]",
+                            "[[[7], 1]]",
+                            "[[[\"global\"], 99999999]]"}) {
     expect_error(ErrorKind::kInput, {"attention_types"}, [&] {
       read(with(gpt_neo_config(), "attention_types", Json::parse(types)));
     });
@@ -107,19 +115,22 @@ TEST(GptNeoConfig, MalformedAttentionTypes_Refused) {
     read(with(gpt_neo_config(), "attention_types", Json::parse("[[[\"global\"], 1]]")));
   });
   expect_error(ErrorKind::kUnsupported, {"sideways"}, [] {
-    read(with(gpt_neo_config(), "attention_types", Json::parse("[[[\"global\", \"sideways\"], 1]]")));
+    read(with(
+        gpt_neo_config(), "attention_types", Json::parse("[[[\"global\", \"sideways\"], 1]]")));
   });
 }
 
 TEST(RopeScaling, LongropeFactorsOfWrongLength_Refused) {
-  const Json scaling = Json::parse(R"({"type": "longrope", "short_factor": [1, 2], "long_factor": [1]})");
+  const Json scaling =
+      Json::parse(R"({"type": "longrope", "short_factor": [1, 2], "long_factor": [1]})");
   expect_error(ErrorKind::kInput, {"short_factor", "expected 1 numbers"}, [&] {
     read(with(llama_config(), "rope_scaling", scaling));
   });
 }
 
 TEST(RopeScaling, Yarn_FactorOnCosAndSin) {
-  const Json scaling = Json::parse(R"({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 16})");
+  const Json scaling =
+      Json::parse(R"({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 16})");
   const RotaryConfig rotary = read(with(llama_config(), "rope_scaling", scaling)).rotaries.at(0);
   EXPECT_EQ(rotary.scaling, RopeScaling::kYarn);
   EXPECT_EQ(rotary.original_positions, 16);

@@ -62,7 +62,8 @@ TEST(EncodeWeight, AfterDecode_GivesTheStoredTensor) {
   }
   const at::Tensor stored = at::randn({3, 7});
   for (const Transform transform : {Transform::kNone, Transform::kTranspose}) {
-    EXPECT_TRUE(at::equal(encode_weight(decode_weight(stored, transform, {}), transform, {}), stored));
+    EXPECT_TRUE(
+        at::equal(encode_weight(decode_weight(stored, transform, {}), transform, {}), stored));
   }
 }
 
