@@ -117,9 +117,9 @@ def test_unknown_architecture_facts_first_then_one_error(unknown):
 def test_known_family_with_a_refused_setting(tmp_path):
     harness.program("linscan-info")
     folder = harness.write_folder(tmp_path / "llama", LLAMA)
-    config = {**LLAMA, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}
+    config = {**LLAMA, "rope_scaling": {"rope_type": "proportional", "factor": 2.0}}
     (folder / "config.json").write_text(json.dumps(config))
-    assert "yarn" in error_line(info(folder))
+    assert "proportional" in error_line(info(folder))
     assert facts(folder, check=1)["family"] == "llama"
 
 
