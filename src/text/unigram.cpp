@@ -16,6 +16,10 @@ constexpr double kUnknownPenalty = 10.0;
 // The trie takes twelve times this at most; the largest vocabularies in use hold 3 MiB.
 constexpr size_t kMaxVocabularyText = size_t{64} << 20;
 
+// Bytes after which a place is looked for up to which the result is settled, and then again.
+constexpr size_t kSettleBytes = 1024;
+constexpr size_t kSettleStep = 16;
+
 PrefixTrie make_trie(const Vocabulary& vocabulary, const std::string& where) {
   std::vector<std::pair<std::string_view, int32_t>> keys;
   keys.reserve(static_cast<size_t>(vocabulary.size()));
@@ -43,6 +47,8 @@ UnigramModel::UnigramModel(std::shared_ptr<const Vocabulary> vocabulary,
       scores_(std::move(scores)),
       trie_(make_trie(*vocabulary_, where)),
       where_(where) {
+  vocabulary_->for_each(
+      [&](std::string_view token, int32_t) { longest_ = std::max(longest_, token.size()); });
   double lowest = std::numeric_limits<double>::infinity();
   for (const double score : scores_) lowest = std::min(lowest, score);
   unk_score_ = lowest - kUnknownPenalty;
@@ -74,52 +80,95 @@ void UnigramModel::encode(std::string_view piece,
     }
   }
   const size_t before = out.size();
-  find_best_paths(piece, scratch.paths);
-  append_path(piece, scratch.paths, out);
+  encode_uncached(piece, scratch.paths, out);
   if (is_short) scratch.cache.insert(key, piece, std::span(out).subspan(before));
 }
 
-// Viterbi from left to right. Of equal sums the one found first stays: that of the longer last
-// token.
-void UnigramModel::find_best_paths(std::string_view piece, std::vector<BestPath>& paths) const {
+// Viterbi from left to right. Where no token reaches across, every path goes through: what lies
+// before is settled and written, so that a long piece takes little memory. Sums go on over such a
+// place, as in HF.
+void UnigramModel::encode_uncached(std::string_view piece,
+                                   std::vector<BestPath>& paths,
+                                   std::vector<int32_t>& out) const {
   LINSCAN_CHECK(piece.size() < std::numeric_limits<uint32_t>::max(),
                 kInput,
                 "a piece of {} bytes is too long for this tokenizer",
                 piece.size());
-  paths.assign(piece.size() + 1, {0.0, 0, kNone});
-  for (size_t begin = 0; begin < piece.size();) {
-    const double score_here = paths[begin].score;
-    const auto offer = [&](size_t end, double score, int32_t id) {
-      BestPath& path = paths[end];
-      if (path.id != kNone && !(score > path.score)) return;
-      LINSCAN_CHECK(id != kNone,
-                    kInput,
-                    "{}: no token covers \"{}\", and there is no unk_id",
-                    where_,
-                    piece.substr(begin, end - begin));
-      path = {score, static_cast<uint32_t>(begin), id};
-    };
-    const auto bytes = static_cast<size_t>(code_point_at(piece, begin).bytes);
-    bool has_character = false;
-    trie_.for_each_prefix(piece.substr(begin), [&](size_t length, int32_t id) {
-      offer(begin + length, scores_[static_cast<size_t>(id)] + score_here, id);
-      has_character = has_character || length == bytes;
-    });
-    if (!has_character) offer(begin + bytes, unk_score_ + score_here, unk_id_);
-    begin += bytes;
+  paths.resize(std::max(paths.size(), size_t{1}));
+  paths[0] = {0.0, 0, kNone};
+  size_t begin = 0;  // relative to what is left of the piece, as all places here
+  size_t reach = 0;
+  size_t limit = kSettleBytes;
+  while (limit < piece.size()) {
+    extend(piece, limit, begin, reach, paths);
+    // An unknown token may still be joined by the next one.
+    if (begin != reach || begin == piece.size() || paths[begin].id == unk_id_) {
+      limit = begin + kSettleStep;
+      continue;
+    }
+    const double score = paths[begin].score;
+    append_path(piece.substr(0, begin), paths, out);
+    piece.remove_prefix(begin);
+    paths[0] = {score, 0, kNone};
+    begin = 0;
+    reach = 0;
+    limit = kSettleBytes;
   }
+  extend(piece, piece.size(), begin, reach, paths);
+  append_path(piece, paths, out);
 }
 
-// Neighbouring unknown tokens become one, as in HF.
-void UnigramModel::append_path(std::string_view piece,
+// Offers every token that starts in [begin, limit) to the paths. Of equal sums the one found first
+// stays: that of the longer last token. Leaves `begin` at the first character behind `limit`,
+// `reach` at the furthest end of a token.
+void UnigramModel::extend(std::string_view piece,
+                          size_t limit,
+                          size_t& begin,
+                          size_t& reach,
+                          std::vector<BestPath>& paths) const {
+  const size_t needed = std::min(limit + longest_, piece.size()) + 1;
+  if (paths.size() < needed) paths.resize(needed);  // kept for the next piece
+  BestPath* const path_to = paths.data();
+  const double* const scores = scores_.data();
+  size_t furthest = reach;
+  size_t at = begin;
+  // Paths behind `furthest` are left from other pieces.
+  const auto offer = [&](size_t end, double score, int32_t id) {
+    while (furthest < end) path_to[++furthest].id = kNone;
+    if (path_to[end].id != kNone && !(score > path_to[end].score)) return;
+    if (id == kNone) refuse(piece.substr(at, end - at));
+    path_to[end] = {score, static_cast<uint32_t>(at), id};
+  };
+  while (at < limit) {
+    const double score_here = path_to[at].score;
+    const auto bytes = static_cast<size_t>(code_point_at(piece, at).bytes);
+    bool has_character = false;
+    trie_.for_each_prefix(piece.substr(at), [&](size_t length, int32_t id) {
+      offer(at + length, scores[id] + score_here, id);
+      has_character = has_character || length == bytes;
+    });
+    if (!has_character) offer(at + bytes, unk_score_ + score_here, unk_id_);
+    at += bytes;
+  }
+  begin = at;
+  reach = furthest;
+}
+
+void UnigramModel::refuse(std::string_view character) const {
+  fail_input("{}: no token covers \"{}\", and there is no unk_id", where_, character);
+}
+
+// Follows the path that ends with `text` back to its beginning. Neighbouring unknown tokens become
+// one, as in HF.
+void UnigramModel::append_path(std::string_view text,
                                const std::vector<BestPath>& paths,
                                std::vector<int32_t>& out) const {
   const size_t before = out.size();
-  for (size_t end = piece.size(); end > 0;) {
+  for (size_t end = text.size(); end > 0;) {
     size_t begin = paths[end].begin;
     if (paths[end].id == unk_id_) {
       while (begin > 0 && paths[begin].id == unk_id_) begin = paths[begin].begin;
-      append_unknown(piece.substr(begin, end - begin), out);
+      append_unknown(text.substr(begin, end - begin), out);
     } else {
       out.push_back(paths[end].id);
     }

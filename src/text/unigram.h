@@ -36,8 +36,16 @@ class UnigramModel final : public PieceModel {
  private:
   static constexpr int32_t kNone = -1;
 
-  void find_best_paths(std::string_view piece, std::vector<BestPath>& paths) const;
-  void append_path(std::string_view piece,
+  void encode_uncached(std::string_view piece,
+                       std::vector<BestPath>& paths,
+                       std::vector<int32_t>& out) const;
+  void extend(std::string_view piece,
+              size_t limit,
+              size_t& begin,
+              size_t& reach,
+              std::vector<BestPath>& paths) const;
+  [[noreturn]] void refuse(std::string_view character) const;
+  void append_path(std::string_view text,
                    const std::vector<BestPath>& paths,
                    std::vector<int32_t>& out) const;
   void append_unknown(std::string_view text, std::vector<int32_t>& out) const;
@@ -45,6 +53,7 @@ class UnigramModel final : public PieceModel {
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::vector<double> scores_;
   PrefixTrie trie_;
+  size_t longest_ = 4;  // bytes of the longest token, and of the longest character at least
   int32_t unk_id_ = kNone;
   double unk_score_ = 0.0;
   std::vector<int32_t> byte_tokens_;  // ids of <0x00> .. <0xFF>, kNone where missing; or empty

@@ -8,8 +8,7 @@ spm = pytest.importorskip("sentencepiece")
 tokenizers = pytest.importorskip("tokenizers")
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from test_tokenizer_unigram import fields, train_sentencepiece
-from tokenizer_harness import BYTES, HARD, compare, ours, random_texts, trained, training_texts
+from tokenizer_harness import BYTES, HARD, compare, fields, ours, random_texts, train_sentencepiece, trained, training_texts
 
 TEXTS = HARD + training_texts() + random_texts(800, seed=21)
 TOKEN_TEXTS = ["<s>hello", "hello<s>the girl</s> the", "a <|im_end|>  b", "<|im_end|><|im_end|> x", "  <|im_end|>", "x[MASK] \n y", "x [MASK]y", "<unk> the", "the<unk>"]

@@ -2,11 +2,10 @@
 
 Character maps come out of sentencepiece models trained here, which is where real files have them from.
 """
-import base64
-import io
 import json
 import random
 import struct
+import subprocess
 
 import pytest
 
@@ -14,50 +13,8 @@ spm = pytest.importorskip("sentencepiece")
 tokenizers = pytest.importorskip("tokenizers")
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from tokenizer_harness import BYTE_TOKENS, BYTES, HARD, asset, compare, hf, ours, program, random_texts, saved, training_texts
-
-
-def fields(message):
-    """Numbers and contents of the fields of a protobuf message."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(message):
-        key = varint()
-        size = {0: None, 1: 8, 5: 4}.get(key & 7) if key & 7 != 2 else varint()
-        if size is None:
-            yield key >> 3, varint()
-        else:
-            yield key >> 3, message[at:at + size]
-            at += size
-
-
-def charsmap(model):
-    """normalizer_spec.precompiled_charsmap of a sentencepiece model."""
-    spec = dict(fields(dict(fields(model))[3]))
-    return spec[2]
-
-
-def train_sentencepiece(tmp_path, rules=None, **options):
-    """The bytes of a model; `rules`: pairs of strings, from and to."""
-    if rules is not None:
-        codes = lambda text: " ".join(f"{ord(c):X}" for c in text)
-        path = tmp_path / "rules.tsv"
-        path.write_text("".join(f"{codes(a)}\t{codes(b)}\n" for a, b in rules))
-        options["normalization_rule_tsv"] = str(path)
-    out = io.BytesIO()
-    spm.SentencePieceTrainer.train(sentence_iterator=iter(training_texts()), model_writer=out, hard_vocab_limit=False, minloglevel=2, **options)
-    return out.getvalue()
+from tokenizer_harness import (BYTE_TOKENS, BYTES, HARD, asset, charsmap, compare, hf, ours, program, random_texts, saved, train_sentencepiece,
+                               training_texts)
 
 
 # -------------------------------------------------------------------------------------------------------- Precompiled
@@ -271,7 +228,6 @@ def test_without_unk_id(tmp_path):
         reference(["abc"], False)
     data = tmp_path / "bad.txt"
     data.write_text("abc")
-    import subprocess
     done = subprocess.run([program(), folder, "--data", data], capture_output=True, text=True)
     assert done.returncode == 1 and 'no token covers "c"' in done.stderr
 

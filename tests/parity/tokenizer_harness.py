@@ -3,6 +3,7 @@
 Needs no torch.
 """
 import gzip
+import io
 import json
 import os
 import pathlib
@@ -187,3 +188,50 @@ def saved(tokenizer, folder):
     folder.mkdir(exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder, hf(Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+# ---------------------------------------------------------------------------------------- sentencepiece models trained here
+
+
+def fields(message):
+    """Numbers and contents of the fields of a protobuf message."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = varint()
+        size = {0: None, 1: 8, 5: 4}.get(key & 7) if key & 7 != 2 else varint()
+        if size is None:
+            yield key >> 3, varint()
+        else:
+            yield key >> 3, message[at:at + size]
+            at += size
+
+
+def charsmap(model):
+    """normalizer_spec.precompiled_charsmap of a sentencepiece model."""
+    spec = dict(fields(dict(fields(model))[3]))
+    return spec[2]
+
+
+def train_sentencepiece(tmp_path, rules=None, **options):
+    """The bytes of a model; `rules`: pairs of strings, from and to."""
+    spm = pytest.importorskip("sentencepiece")
+    if rules is not None:
+        codes = lambda text: " ".join(f"{ord(c):X}" for c in text)
+        path = tmp_path / "rules.tsv"
+        path.write_text("".join(f"{codes(a)}\t{codes(b)}\n" for a, b in rules))
+        options["normalization_rule_tsv"] = str(path)
+    out = io.BytesIO()
+    spm.SentencePieceTrainer.train(sentence_iterator=iter(training_texts()), model_writer=out, hard_vocab_limit=False, minloglevel=2, **options)
+    return out.getvalue()
