@@ -208,7 +208,8 @@ void add_in_sample_figure(const Comparison& comparison, std::vector<ComparisonFi
       {{"fig-in-sample",
         "And in sample, for all models alike?",
         framed(comparison, metrics, side_by_side({update, stream}, 2, Naming::kBeside)),
-        "The scores that every result has: fitted and scored on the same tokens, as published." +
+        "The scores in sample, of every result that has them: fitted and scored on the same "
+        "tokens, as published." +
             std::string(kOverDepth),
         "Unrelated data scores d/(n−1) in sample (\"null\" in the table of models): a line of a "
         "model with a higher null is higher for that alone.",

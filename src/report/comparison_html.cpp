@@ -96,7 +96,8 @@ TextTable data_table(const Comparison& comparison, const ComparedMetric& metric)
   size_t blocks = 0;
   bool post_norm = false;
   for (const ComparedModel& model : comparison.models()) {
-    table.columns.push_back({"", model.label});
+    table.columns.push_back(
+        {"", model.label + (is_in_sample(model.analysis, metric) ? " (in sample)" : "")});
     blocks = std::max(blocks, model.analysis.blocks().size());
     post_norm |= model.analysis.post_norm().has_value();
   }

@@ -52,7 +52,7 @@ std::string full_head(const TextTable::Column& column) {
   if (column.group.empty() || column.head.empty()) {
     return column.group + column.head;
   }
-  return column.group.ends_with("-") ? column.group.substr(0, column.group.size() - 1) + column.head
+  return column.group.ends_with('-') ? column.group.substr(0, column.group.size() - 1) + column.head
                                      : column.group + " " + column.head;
 }
 

@@ -191,7 +191,9 @@ TEST(Comparison, PaperResult_StandsInSampleAndIsMarked) {
   EXPECT_FALSE(table.rows[0][1].ends_with(kInSampleMark));
   EXPECT_TRUE(table.rows[1][1].ends_with(kInSampleMark));
   const std::string html = render_comparison_html(inputs_of(documents));
-  EXPECT_TRUE(has(html, "paper (in sample)"));
+  // Beside the key in figures 1 and 2, and over the column of their data.
+  EXPECT_EQ(count(html, "paper (in sample)</span>"), 2u);
+  EXPECT_EQ(count(html, "paper (in sample)</th>"), 2u);
   EXPECT_TRUE(has(html, "id=\"fig-in-sample\""));
   EXPECT_TRUE(has(html, "R² is in sample for paper"));
 }
