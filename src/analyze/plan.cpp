@@ -5,6 +5,7 @@
 
 #include "linscan/base/error.h"
 #include "linscan/base/system.h"
+#include "linscan/model/block.h"
 
 namespace linscan {
 namespace {
@@ -69,10 +70,10 @@ int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows
   const DecoderConfig& c = model.config;
   const int64_t stream =
       10 * c.hidden * kFp32 + (request.pair_statistics ? 4 * c.hidden * kFp64 : 0);
-  const int64_t attention = 3 * (c.query_size() + 2 * c.key_size()) * kFp32;
-  const ExpertsConfig& experts = c.experts;
-  const int64_t widest_mlp =
-      std::max(c.mlp, std::max(experts.active * experts.size, experts.shared_size));
+  const int64_t attention =
+      3 * (c.query_size() + 2 * c.key_size()) * kFp32 + attention_score_bytes(c);
+  // Experts run one after the other; all rows may go to one of them.
+  const int64_t widest_mlp = std::max({c.mlp, c.experts.size, c.experts.shared_size});
   const int64_t mlp = (c.mlp_kind == MlpKind::kGated ? 3 : 2) * widest_mlp * kFp32;
   const int64_t head = request.logits ? 2 * c.vocabulary * kFp32 : 0;
   return rows * (stream + std::max({attention, mlp, head}));

@@ -104,6 +104,12 @@ at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
 
 }  // namespace
 
+int64_t attention_score_bytes(const DecoderConfig& config) {
+  constexpr int64_t kFp32 = 4;
+  const int64_t copies = config.attention_cap > 0 ? 3 : config.alibi.slopes.empty() ? 0 : 1;
+  return copies * config.heads * kCpuChunk * kFp32;
+}
+
 PositionCache::PositionCache(const DecoderConfig& config,
                              at::ScalarType compute_dtype,
                              at::Device device)

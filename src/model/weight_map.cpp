@@ -14,6 +14,7 @@ namespace linscan {
 namespace {
 
 constexpr size_t kMaxListed = 12;
+constexpr int64_t kMaxTensors = 4'000'000;  // what a config may ask for before it is absurd
 
 // The value of a dimension letter.
 int64_t dimension(char letter, const DecoderConfig& config) {
@@ -229,6 +230,12 @@ class Resolver {
  private:
   void take_in_block(const WeightRow& row, int64_t block) {
     const int64_t tensors = tensors_of_row(row, config_);
+    asked_ += tensors;
+    LINSCAN_CHECK(asked_ <= kMaxTensors,
+                  kInput,
+                  "{}: config.json asks for more than {} tensors",
+                  checkpoint_.folder().string(),
+                  kMaxTensors);
     for (int64_t index = 0; index < tensors; ++index) {
       std::string name = concrete_name(row.pattern, prefix_, block, index);
       if (row.presence == Presence::kRequired) {
@@ -264,6 +271,7 @@ class Resolver {
   std::map<WeightKey, MappedWeight> weights_;
   std::map<WeightKey, std::string> wanted_;  // not found yet, with the name looked for
   std::unordered_set<std::string> known_;
+  int64_t asked_ = 0;
   Problems problems_;
 };
 

@@ -77,6 +77,10 @@ class PositionCache {
   std::map<std::pair<int64_t, int64_t>, Mask> masks_;  // by length and window
 };
 
+// Bytes that attention holds for the scores of one row of a batch on a CPU, at most: nothing where
+// one kernel does everything, and the chunk's scores where they are capped or have ALiBi.
+int64_t attention_score_bytes(const DecoderConfig& config);
+
 // What a block did to its batch; all (N, C) fp32.
 struct BlockOutput {
   at::Tensor attention;   // attn_out: added to the stream by the attention sublayer, after its norm

@@ -77,7 +77,6 @@ DecoderConfig read_config(const ConfigReader& config) {
 std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
   std::vector<WeightRow> rows;
   const std::string block = "@h.{}.";
-  const bool bias = config.qkv_bias;
   const bool two_norms = config.residual == ResidualKind::kParallel;
   rows.push_back({"@word_embeddings.weight", Slot::kTokenEmbedding, "V,C"});
   add_norm(rows,
@@ -92,25 +91,7 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
              Slot::kMlpNormWeight,
              Slot::kMlpNormBias);
   }
-  add_linear(rows,
-             block + "self_attention.query_key_value",
-             Slot::kQkvWeight,
-             "HD+2KD,C",
-             Slot::kQkvBias,
-             "HD+2KD",
-             bias,
-             Transform::kQkvPerGroup,
-             Transform::kQkvPerGroup);
-  add_linear(rows,
-             block + "self_attention.dense",
-             Slot::kOutputWeight,
-             "C,HD",
-             Slot::kOutputBias,
-             "C",
-             bias);
-  add_linear(rows, block + "mlp.dense_h_to_4h", Slot::kUpWeight, "F,C", Slot::kUpBias, "F", bias);
-  add_linear(
-      rows, block + "mlp.dense_4h_to_h", Slot::kDownWeight, "C,F", Slot::kDownBias, "C", bias);
+  add_megatron_layers(rows, config, block, "self_attention");
   add_norm(rows, config, "@ln_f", Slot::kFinalNormWeight, Slot::kFinalNormBias);
   rows.push_back({"lm_head.weight", Slot::kHead, "V,C"});
   add_ignored(rows, block + "self_attention.rotary_emb.inv_freq");

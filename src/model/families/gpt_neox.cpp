@@ -54,27 +54,9 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
            block + "input_layernorm",
            Slot::kAttentionNormWeight,
            Slot::kAttentionNormBias);
-  add_linear(rows,
-             block + "attention.query_key_value",
-             Slot::kQkvWeight,
-             "3HD,C",
-             Slot::kQkvBias,
-             "3HD",
-             config.qkv_bias,
-             Transform::kQkvPerGroup,
-             Transform::kQkvPerGroup);
-  add_linear(rows,
-             block + "attention.dense",
-             Slot::kOutputWeight,
-             "C,HD",
-             Slot::kOutputBias,
-             "C",
-             config.attention_output_bias);
   add_norm(
       rows, config, block + "post_attention_layernorm", Slot::kMlpNormWeight, Slot::kMlpNormBias);
-  add_linear(rows, block + "mlp.dense_h_to_4h", Slot::kUpWeight, "F,C", Slot::kUpBias, "F", true);
-  add_linear(
-      rows, block + "mlp.dense_4h_to_h", Slot::kDownWeight, "C,F", Slot::kDownBias, "C", true);
+  add_megatron_layers(rows, config, block, "attention");
   add_norm(rows, config, "@final_layer_norm", Slot::kFinalNormWeight, Slot::kFinalNormBias);
   rows.push_back({"embed_out.weight", Slot::kHead, "V,C"});  // transformers 4.x
   rows.push_back({"lm_head.weight", Slot::kHead, "V,C"});    // transformers 5.x

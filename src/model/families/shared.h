@@ -159,6 +159,14 @@ void add_linear(std::vector<WeightRow>& rows,
                 Transform weight_transform = Transform::kNone,
                 Transform bias_transform = Transform::kNone);
 
+// The layers of Megatron's descendants (GPT-NeoX, BLOOM, Falcon) under `block`: query/key/value
+// fused by group, "dense" and "mlp.dense_...", with biases as the config has them. `attention` is
+// "attention" or "self_attention".
+void add_megatron_layers(std::vector<WeightRow>& rows,
+                         const DecoderConfig& config,
+                         const std::string& block,
+                         const std::string& attention);
+
 // A buffer that old files carry and nothing reads.
 void add_ignored(std::vector<WeightRow>& rows, const std::string& pattern);
 

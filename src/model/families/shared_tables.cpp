@@ -194,6 +194,42 @@ void add_linear(std::vector<WeightRow>& rows,
   }
 }
 
+void add_megatron_layers(std::vector<WeightRow>& rows,
+                         const DecoderConfig& config,
+                         const std::string& block,
+                         const std::string& attention) {
+  add_linear(rows,
+             block + attention + ".query_key_value",
+             Slot::kQkvWeight,
+             "HD+2KD,C",
+             Slot::kQkvBias,
+             "HD+2KD",
+             config.qkv_bias,
+             Transform::kQkvPerGroup,
+             Transform::kQkvPerGroup);
+  add_linear(rows,
+             block + attention + ".dense",
+             Slot::kOutputWeight,
+             "C,HD",
+             Slot::kOutputBias,
+             "C",
+             config.attention_output_bias);
+  add_linear(rows,
+             block + "mlp.dense_h_to_4h",
+             Slot::kUpWeight,
+             "F,C",
+             Slot::kUpBias,
+             "F",
+             config.mlp_bias);
+  add_linear(rows,
+             block + "mlp.dense_4h_to_h",
+             Slot::kDownWeight,
+             "C,F",
+             Slot::kDownBias,
+             "C",
+             config.mlp_bias);
+}
+
 void add_ignored(std::vector<WeightRow>& rows, const std::string& pattern) {
   rows.push_back({pattern, Slot::kCount, "", Transform::kNone, Presence::kIgnored});
 }

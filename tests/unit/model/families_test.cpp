@@ -71,6 +71,20 @@ TEST(MixtralConfig, AbsurdNumberOfExperts_Refused) {
   });
 }
 
+TEST(StableLmWeights, AbsurdNumberOfHeads_RefusedBeforeTheirTensorsAreNamed) {
+  Json config = with(llama_config(), "architectures", {"StableLmForCausalLM"});
+  config["model_type"] = "stablelm";
+  config["qk_layernorm"] = true;
+  config["hidden_size"] = 1 << 23;
+  config["num_attention_heads"] = 1 << 22;
+  config["num_key_value_heads"] = 1;
+  config["partial_rotary_factor"] = 1.0;
+  const TemporaryFolder folder;
+  write_checkpoint(folder, config, {{"model.norm.weight", DType::kF32, {8}}});
+  expect_error(
+      ErrorKind::kInput, {"more than 4000000 tensors"}, [&] { open_model(folder.path()); });
+}
+
 TEST(Gemma3Config, EverySixthBlock_GlobalWithItsOwnBase) {
   const DecoderConfig config = read(gemma3_config());
   ASSERT_EQ(config.rotaries.size(), 2U);
