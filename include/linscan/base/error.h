@@ -36,6 +36,7 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
+// Control characters in `message` become '?', and what makes it longer than 3500 bytes is left out.
 [[noreturn]] void throw_error(ErrorKind kind, std::string message);
 
 template <typename... Args>
