@@ -52,9 +52,18 @@ sanitizers() {
     ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 unit_tests build-asan
 }
 
-python_tests() {
+pytest_in() {
   LINSCAN_BIN="$ROOT/build/bin" LINSCAN_REQUIRE_BINARIES=1 PYTHONDONTWRITEBYTECODE=1 \
-    runner pytest "$PYTHON" -m pytest tests/parity tests/cli -q -ra -p no:cacheprovider --durations=5
+    runner "pytest $1" "$PYTHON" -m pytest "tests/$1" -q -ra -p no:cacheprovider --durations=5 "${@:2}"
+}
+
+# The models of the parity tests are tiny and use one core each. The command line is tested one run at a time: some tests
+# look at memory, at repeated runs and at interrupts.
+python_tests() {
+  local outcome=0
+  pytest_in parity -n "$(nproc)" || outcome=1
+  pytest_in cli || outcome=1
+  return "$outcome"
 }
 
 step "setup" scripts/setup.sh || exit 1
