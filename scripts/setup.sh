@@ -27,6 +27,8 @@ for argument in "$@"; do
   esac
 done
 
+if [ "$with_tests" -eq 1 ]; then PACKAGES+=(shellcheck); fi
+
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
