@@ -10,7 +10,7 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kMaxSize = int64_t{1} << 24;
+constexpr int64_t kMaxSize = 16'777'216;
 
 std::string short_dump(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);

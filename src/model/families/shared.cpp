@@ -163,6 +163,7 @@ std::vector<float> alibi_slopes(int64_t heads) {
     return static_cast<float>(std::exp2(-8.0 / static_cast<double>(count) * step));
   };
   std::vector<float> slopes;
+  slopes.reserve(static_cast<size_t>(heads));
   for (int64_t head = 0; head < power; ++head) {
     slopes.push_back(slope(static_cast<double>(head + 1), power));
   }
