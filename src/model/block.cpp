@@ -22,11 +22,17 @@ at::Tensor attention_sublayer(const DecoderConfig& config,
   return apply_linear(weights.output, mixed).to(at::kFloat);
 }
 
+// hidden: see apply_mlp.
 at::Tensor mlp_sublayer(const DecoderConfig& config,
                         const BlockWeights& weights,
-                        const at::Tensor& x) {
+                        const at::Tensor& x,
+                        at::Tensor* hidden) {
   return weights.experts.router.defined() ? apply_experts(config, weights.experts, x)
-                                          : apply_mlp(config, weights.mlp, x);
+                                          : apply_mlp(config, weights.mlp, x, hidden);
+}
+
+at::Tensor apply_map(const Linear& map, const at::Tensor& x) {
+  return apply_linear(map, x.to(map.weight.scalar_type())).to(at::kFloat);
 }
 
 // What a sublayer adds to the stream: its output, normed and scaled as the config says.
@@ -35,18 +41,51 @@ at::Tensor addend(const DecoderConfig& config, const Norm& norm, const at::Tenso
   return config.residual_scale == 1.0 ? normed : normed * config.residual_scale;
 }
 
+// What the attention sublayer adds to the stream. input  (N, C) fp32, what it reads.
+at::Tensor attention_addend(const DecoderConfig& config,
+                            int64_t block,
+                            const BlockWeights& weights,
+                            const at::Tensor& input,
+                            const BatchLayout& layout,
+                            PositionCache& positions) {
+  switch (config.per_block[static_cast<size_t>(block)].form) {
+    case BlockForm::kNoAttention:
+      return at::zeros_like(input);
+    case BlockForm::kLinearAttention:
+      return apply_map(weights.map, input);
+    default:
+      return addend(config,
+                    weights.attention_output_norm,
+                    attention_sublayer(config, block, weights, input, layout, positions));
+  }
+}
+
 // Norms on the stream itself, after each sublayer.
 BlockOutput forward_post_norm_block(const DecoderConfig& config,
                                     int64_t block,
                                     const BlockWeights& weights,
                                     const at::Tensor& x,
                                     const BatchLayout& layout,
-                                    PositionCache& positions) {
+                                    PositionCache& positions,
+                                    at::Tensor* mlp_hidden) {
   BlockOutput out;
-  out.attention = attention_sublayer(config, block, weights, x, layout, positions);
+  out.attention = attention_addend(config, block, weights, x, layout, positions);
   const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
-  out.mlp = mlp_sublayer(config, weights, middle);
+  out.mlp = mlp_sublayer(config, weights, middle, mlp_hidden);
   out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
+  return out;
+}
+
+// A map in place of the whole block.
+BlockOutput forward_linear_block(const DecoderConfig& config,
+                                 const BlockWeights& weights,
+                                 const at::Tensor& x,
+                                 bool normed) {
+  BlockOutput out;
+  out.attention =
+      apply_map(weights.map, normed ? apply_norm(config, weights.attention_norm, x) : x);
+  out.mlp = at::zeros_like(x);
+  out.resid_post = x + out.attention;
   return out;
 }
 
@@ -84,26 +123,36 @@ BlockOutput forward_block(const DecoderConfig& config,
                           const BlockWeights& weights,
                           const at::Tensor& x,
                           const BatchLayout& layout,
-                          PositionCache& positions) {
+                          PositionCache& positions,
+                          bool with_mlp_hidden) {
+  const BlockConfig& own = config.per_block[static_cast<size_t>(block)];
+  if (!own.has_mlp()) {
+    return forward_linear_block(config, weights, x, own.form == BlockForm::kNormedLinear);
+  }
+  at::Tensor hidden;
+  at::Tensor* mlp_hidden = with_mlp_hidden ? &hidden : nullptr;
   if (config.norm_placement == NormPlacement::kPost) {
-    return forward_post_norm_block(config, block, weights, x, layout, positions);
+    BlockOutput out =
+        forward_post_norm_block(config, block, weights, x, layout, positions, mlp_hidden);
+    out.mlp_hidden = hidden;
+    return out;
   }
   const auto input = [&](const Norm& norm, const at::Tensor& stream) {
     return config.has_input_norms() ? apply_norm(config, norm, stream) : stream;
   };
   BlockOutput out;
-  const at::Tensor attention_input = input(weights.attention_norm, x);
-  out.attention =
-      addend(config,
-             weights.attention_output_norm,
-             attention_sublayer(config, block, weights, attention_input, layout, positions));
+  const at::Tensor attention_input =
+      form_has(config, own, Slot::kAttentionNormWeight) ? input(weights.attention_norm, x) : x;
+  out.attention = attention_addend(config, block, weights, attention_input, layout, positions);
   const at::Tensor middle = x + out.attention;
   at::Tensor mlp_input = attention_input;
   if (config.residual != ResidualKind::kParallelOneNorm) {
     mlp_input = input(weights.mlp_norm, config.residual == ResidualKind::kSerial ? middle : x);
   }
-  out.mlp = addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input));
+  out.mlp =
+      addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input, mlp_hidden));
   out.resid_post = middle + out.mlp;
+  out.mlp_hidden = hidden;
   return out;
 }
 

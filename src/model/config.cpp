@@ -80,4 +80,20 @@ std::string_view name(RopeScaling scaling) {
   return "";
 }
 
+std::string_view name(BlockForm form) {
+  switch (form) {
+    case BlockForm::kFull:
+      return "full";
+    case BlockForm::kLinear:
+      return "linear";
+    case BlockForm::kNormedLinear:
+      return "normed-linear";
+    case BlockForm::kLinearAttention:
+      return "linear-attention";
+    case BlockForm::kNoAttention:
+      return "no-attention";
+  }
+  return "";
+}
+
 }  // namespace linscan

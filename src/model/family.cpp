@@ -62,6 +62,8 @@ constexpr SlotName kSlotNames[] = {
     {Slot::kSharedUpWeight, "mlp.shared_expert.up.weight"},
     {Slot::kSharedDownWeight, "mlp.shared_expert.down.weight"},
     {Slot::kSharedRouterWeight, "mlp.shared_expert.router.weight"},
+    {Slot::kMapWeight, "map.weight"},
+    {Slot::kMapBias, "map.bias"},
     {Slot::kExpertGateWeight, "mlp.expert.gate.weight"},
     {Slot::kExpertUpWeight, "mlp.expert.up.weight"},
     {Slot::kExpertDownWeight, "mlp.expert.down.weight"},
@@ -154,6 +156,24 @@ bool is_expert_slot(Slot slot) {
 
 bool is_block_slot(Slot slot) {
   return slot >= Slot::kAttentionNormWeight && slot < Slot::kCount;
+}
+
+bool form_has(const DecoderConfig& config, const BlockConfig& block, Slot slot) {
+  if (slot == Slot::kMapWeight || slot == Slot::kMapBias) {
+    return block.has_map() && (slot == Slot::kMapWeight || block.map_bias);
+  }
+  if (block.form == BlockForm::kFull || !is_block_slot(slot)) {
+    return true;
+  }
+  if (slot == Slot::kAttentionNormWeight || slot == Slot::kAttentionNormBias) {
+    const bool read_by_map =
+        block.form == BlockForm::kNormedLinear || block.form == BlockForm::kLinearAttention;
+    const bool used_otherwise = config.residual == ResidualKind::kParallelOneNorm ||
+                                config.norm_placement == NormPlacement::kPost;
+    return read_by_map || (block.has_mlp() && used_otherwise);
+  }
+  // The norm of attention's output and all before it; what follows is the MLP with its norms.
+  return slot > Slot::kAttentionOutputNormBias && block.has_mlp();
 }
 
 }  // namespace linscan

@@ -23,12 +23,18 @@ std::tuple<at::Tensor, at::Tensor> route(const ExpertsConfig& config,
 
 }  // namespace
 
-at::Tensor apply_mlp(const DecoderConfig& config, const MlpWeights& weights, const at::Tensor& x) {
+at::Tensor apply_mlp(const DecoderConfig& config,
+                     const MlpWeights& weights,
+                     const at::Tensor& x,
+                     at::Tensor* hidden_out) {
   const at::Tensor input = x.to(weights.up.weight.scalar_type());
   const bool gated = weights.gate.weight.defined();
   at::Tensor hidden = apply_activated(gated ? weights.gate : weights.up, input, config.activation);
   if (gated) {
     hidden.mul_(apply_linear(weights.up, input));
+  }
+  if (hidden_out != nullptr) {
+    *hidden_out = hidden;
   }
   return apply_linear(weights.down, hidden).to(at::kFloat);
 }

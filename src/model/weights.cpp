@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -83,6 +84,18 @@ int64_t count_non_finite(const TensorView& view) {
 
 }  // namespace
 
+EditedModel EditedModel::unchanged(const Model& source) {
+  EditedModel model{&source, source.config, {}, {}};
+  model.blocks.resize(static_cast<size_t>(source.config.blocks()));
+  std::iota(model.blocks.begin(), model.blocks.end(), 0);
+  return model;
+}
+
+at::ScalarType EditedModel::stored_dtype(const WeightKey& key) const {
+  const MappedWeight* stored = source->weights.find(key.slot, key.block, key.index);
+  return scalar_type(stored == nullptr ? source->weights.dtype() : stored->tensor->dtype);
+}
+
 at::Tensor tensor_from_view(const TensorView& view) {
   const at::ScalarType type = scalar_type(view.dtype);
   std::byte* data = view.data();
@@ -126,8 +139,39 @@ WeightLoader::WeightLoader(const WeightMap& map,
                            at::Device device)
     : map_(map), config_(config), compute_dtype_(compute_dtype), device_(device) {}
 
+WeightLoader::WeightLoader(const EditedModel& model,
+                           at::ScalarType compute_dtype,
+                           at::Device device)
+    : WeightLoader(model.source->weights, model.config, compute_dtype, device) {
+  edits_ = &model;
+}
+
+int64_t WeightLoader::source_block(int64_t block) const {
+  return edits_ == nullptr ? block : edits_->blocks[static_cast<size_t>(block)];
+}
+
+const MappedWeight* WeightLoader::find(Slot slot, int64_t block, int64_t index) const {
+  if (!is_block_slot(slot)) {
+    return map_.find(slot, 0, index);
+  }
+  const bool has = form_has(config_, config_.per_block[static_cast<size_t>(block)], slot);
+  return has ? map_.find(slot, source_block(block), index) : nullptr;
+}
+
+const at::Tensor* WeightLoader::replaced(Slot slot, int64_t block, int64_t index) const {
+  if (edits_ == nullptr) {
+    return nullptr;
+  }
+  const auto found = edits_->weights.find(
+      {is_block_slot(slot) ? source_block(block) : kOutsideBlocks, slot, index});
+  return found == edits_->weights.end() ? nullptr : &found->second;
+}
+
 at::Tensor WeightLoader::load(Slot slot, int64_t block, at::ScalarType dtype, int64_t index) const {
-  const MappedWeight* weight = map_.find(slot, block, index);
+  if (const at::Tensor* weight = replaced(slot, block, index)) {
+    return weight->to(device_, dtype);
+  }
+  const MappedWeight* weight = find(slot, block, index);
   if (weight == nullptr) {
     return {};
   }
@@ -147,7 +191,9 @@ Linear WeightLoader::finish(Linear linear, std::initializer_list<WeightKey> weig
   Linear packed = pack(std::move(linear));
   if (packed.weight.defined() && packed.weight.is_mkldnn()) {
     for (const WeightKey& key : weights) {
-      map_.find(key.slot, key.block, key.index)->tensor->release();
+      if (const MappedWeight* mapped = find(key.slot, key.block, key.index)) {
+        mapped->tensor->release();
+      }
     }
   }
   return packed;
@@ -163,11 +209,11 @@ Norm WeightLoader::load_norm(Slot weight, Slot bias, int64_t block) const {
 
 // Weights that are stored head by head become the rows of one tensor.
 at::Tensor WeightLoader::load_qk_norm(Slot slot, int64_t block) const {
-  const MappedWeight* first = map_.find(slot, block);
+  const MappedWeight* first = find(slot, block);
   at::Tensor weight = load(slot, block, at::kFloat);
   if (first != nullptr && first->transform == Transform::kRowOfSlot) {
     std::vector<at::Tensor> heads = {weight};
-    for (int64_t head = 1; map_.find(slot, block, head) != nullptr; ++head) {
+    for (int64_t head = 1; find(slot, block, head) != nullptr; ++head) {
       heads.push_back(load(slot, block, at::kFloat, head));
     }
     weight = at::stack(heads);
@@ -176,7 +222,7 @@ at::Tensor WeightLoader::load_qk_norm(Slot slot, int64_t block) const {
 }
 
 Linear WeightLoader::load_qkv(int64_t block) const {
-  if (map_.find(Slot::kQkvWeight, block) != nullptr) {
+  if (find(Slot::kQkvWeight, block) != nullptr) {
     return load_packed(Slot::kQkvWeight, Slot::kQkvBias, block);
   }
   const Linear query = load_linear(Slot::kQueryWeight, Slot::kQueryBias, block);
@@ -225,9 +271,13 @@ ExpertsWeights WeightLoader::load_experts(int64_t block) const {
 }
 
 BlockWeights WeightLoader::block(int64_t block) const {
+  const BlockConfig& own = config_.per_block[static_cast<size_t>(block)];
   BlockWeights weights;
   weights.attention_norm = load_norm(Slot::kAttentionNormWeight, Slot::kAttentionNormBias, block);
-  weights.qkv = load_qkv(block);
+  weights.map = load_packed(Slot::kMapWeight, Slot::kMapBias, block);
+  if (own.has_attention()) {
+    weights.qkv = load_qkv(block);
+  }
   weights.query_norm = {load_qk_norm(Slot::kQueryNormWeight, block),
                         load(Slot::kQueryNormBias, block, at::kFloat)};
   weights.key_norm = {load_qk_norm(Slot::kKeyNormWeight, block),
@@ -236,9 +286,9 @@ BlockWeights WeightLoader::block(int64_t block) const {
   weights.attention_output_norm =
       load_norm(Slot::kAttentionOutputNormWeight, Slot::kAttentionOutputNormBias, block);
   weights.mlp_norm = load_norm(Slot::kMlpNormWeight, Slot::kMlpNormBias, block);
-  if (config_.per_block[static_cast<size_t>(block)].experts) {
+  if (own.has_mlp() && own.experts) {
     weights.experts = load_experts(block);
-  } else {
+  } else if (own.has_mlp()) {
     weights.mlp = load_mlp(block);
   }
   weights.mlp_output_norm = load_norm(Slot::kMlpOutputNormWeight, Slot::kMlpOutputNormBias, block);
@@ -269,7 +319,8 @@ HeadWeights WeightLoader::head() const {
 }
 
 std::string WeightLoader::find_non_finite(std::optional<int64_t> block) const {
-  for (const TensorView* tensor : block ? map_.block_tensors(*block) : map_.model_tensors()) {
+  for (const TensorView* tensor :
+       block ? map_.block_tensors(source_block(*block)) : map_.model_tensors()) {
     if (const int64_t count = count_non_finite(*tensor); count > 0) {
       return fmt::format("{} holds {} value{} that are NaN or infinite",
                          tensor->name,
@@ -281,13 +332,13 @@ std::string WeightLoader::find_non_finite(std::optional<int64_t> block) const {
 }
 
 void WeightLoader::prefetch(int64_t block) const {
-  for (const TensorView* tensor : map_.block_tensors(block)) {
+  for (const TensorView* tensor : map_.block_tensors(source_block(block))) {
     tensor->prefetch();
   }
 }
 
 void WeightLoader::release(int64_t block) const {
-  for (const TensorView* tensor : map_.block_tensors(block)) {
+  for (const TensorView* tensor : map_.block_tensors(source_block(block))) {
     tensor->release();
   }
 }

@@ -87,16 +87,20 @@ struct BlockOutput {
                           // and scale
   at::Tensor mlp;         // mlp_out: added to the stream by the MLP sublayer
   at::Tensor resid_post;  // the stream after the block
+  at::Tensor mlp_hidden;  // (N, F) compute dtype, what the MLP's down projection reads; undefined
+                          // unless it was asked for, and where the block has no plain MLP
 };
 
-// x  (N, C) fp32, resid_pre of the block, on the weights' device. `block` selects window and
-// attention scale. Matmuls run in the dtype of the weights, norms and the residual stream in fp32.
+// x  (N, C) fp32, resid_pre of the block, on the weights' device. `block` selects window,
+// attention scale and form. Matmuls run in the dtype of the weights, norms and the residual stream
+// in fp32. A linear block's map counts as its attention.
 BlockOutput forward_block(const DecoderConfig& config,
                           int64_t block,
                           const BlockWeights& weights,
                           const at::Tensor& x,
                           const BatchLayout& layout,
-                          PositionCache& positions);
+                          PositionCache& positions,
+                          bool with_mlp_hidden = false);
 
 // ids  (N) int64 on the host, packed as `layout` says. Returns resid_pre.0 (N, C) fp32 on `device`.
 at::Tensor forward_embedding(const DecoderConfig& config,

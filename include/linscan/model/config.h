@@ -86,12 +86,28 @@ struct ExpertsConfig {
 
 inline constexpr int32_t kNoRotary = -1;
 
+// What an edit left of a block, or put in its place: the map M, b (C, C) and (C).
+enum class BlockForm {
+  kFull,             // attention and MLP, as the family has them
+  kLinear,           // x + x M^T + b, nothing else
+  kNormedLinear,     // x + norm(x) M^T + b, through the attention's norm (Nemotron-NAS)
+  kLinearAttention,  // the map in place of attention, on what attention would read; what it gives
+                     // is added to the stream as it is. The MLP stays
+  kNoAttention,  // attention adds nothing; the MLP stays
+};
+
 // What may differ from block to block.
 struct BlockConfig {
   int64_t window = 0;  // a token attends to itself and window - 1 before it; 0: to all before it
   double attention_scale = 1.0;
   int32_t rotary = kNoRotary;  // index into DecoderConfig::rotaries
   bool experts = false;        // its MLP is a layer of experts
+  BlockForm form = BlockForm::kFull;
+  bool map_bias = false;  // the map of its form has b
+
+  bool has_attention() const { return form == BlockForm::kFull; }
+  bool has_mlp() const { return form != BlockForm::kLinear && form != BlockForm::kNormedLinear; }
+  bool has_map() const { return form != BlockForm::kFull && form != BlockForm::kNoAttention; }
 };
 
 struct DecoderConfig {
@@ -161,5 +177,6 @@ std::string_view name(ResidualKind kind);
 std::string_view name(QkNorm norm);
 std::string_view name(Activation activation);
 std::string_view name(RopeScaling scaling);
+std::string_view name(BlockForm form);  // "full", "linear", ...: as config.json and plans spell it
 
 }  // namespace linscan

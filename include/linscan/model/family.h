@@ -62,6 +62,8 @@ enum class Slot {
   kSharedUpWeight,             // (S, C)
   kSharedDownWeight,           // (C, S)
   kSharedRouterWeight,         // (1, C)
+  kMapWeight,                  // (C, C): of a block's form, never of a family
+  kMapBias,                    // (C)
   // of an expert of a block
   kExpertGateWeight,  // (M, C)
   kExpertUpWeight,    // (M, C)
@@ -126,6 +128,8 @@ DecoderConfig read_decoder_config(const Json& config, std::string_view where);
 // "layers.3" style name of a slot for messages, e.g. "kDownWeight" -> "mlp.down.weight".
 std::string_view name(Slot slot);
 bool is_block_slot(Slot slot);
+// Whether a block of this form has the weight, where its family has it at all.
+bool form_has(const DecoderConfig& config, const BlockConfig& block, Slot slot);
 bool is_expert_slot(Slot slot);
 
 }  // namespace linscan

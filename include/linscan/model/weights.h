@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "linscan/base/linear.h"
 #include "linscan/io/safetensors.h"
 #include "linscan/model/config.h"
+#include "linscan/model/model.h"
 #include "linscan/model/weight_map.h"
 
 namespace linscan {
@@ -48,6 +50,7 @@ struct BlockWeights {
   MlpWeights mlp;          // undefined where the block has experts
   ExpertsWeights experts;  // undefined where it has none
   Norm mlp_output_norm;
+  Linear map;  // (C, C), of the block's form; undefined where that has none
 };
 
 struct EmbeddingWeights {
@@ -74,6 +77,21 @@ at::Tensor encode_weight(const at::Tensor& weight,
                          Transform transform,
                          const DecoderConfig& config);
 
+// A model with changes that exist in memory only.
+struct EditedModel {
+  const Model* source;          // must outlive this
+  DecoderConfig config;         // of what is left: per_block has one entry for each of `blocks`
+  std::vector<int64_t> blocks;  // the source's block that each block was
+  // Weights that are new or replaced, by the source's block: host, the dtype they will be stored
+  // in, the layout of their slot.
+  std::map<WeightKey, at::Tensor> weights;
+
+  static EditedModel unchanged(const Model& source);
+  // The dtype that a weight is stored in: that of the source's tensor, of its matrices for a new
+  // one.
+  at::ScalarType stored_dtype(const WeightKey& key) const;
+};
+
 class WeightLoader {
  public:
   // The map, its checkpoint and the config must outlive the loader. Weights come out on `device` in
@@ -82,6 +100,9 @@ class WeightLoader {
                const DecoderConfig& config,
                at::ScalarType compute_dtype,
                at::Device device);
+  // The same of an edited model, which must outlive the loader. Blocks are counted as the edited
+  // model has them.
+  WeightLoader(const EditedModel& model, at::ScalarType compute_dtype, at::Device device);
 
   BlockWeights block(int64_t block) const;
   EmbeddingWeights embedding() const;
@@ -101,6 +122,7 @@ class WeightLoader {
   void release(int64_t block) const;
   void release_model() const;
 
+  const DecoderConfig& config() const { return config_; }
   at::ScalarType compute_dtype() const { return compute_dtype_; }
   at::Device device() const { return device_; }
 
@@ -117,8 +139,17 @@ class WeightLoader {
   // Packs the layer and gives back the mapped pages of the weights it was copied from.
   Linear finish(Linear linear, std::initializer_list<WeightKey> weights) const;
 
+  // The source's block.
+  int64_t source_block(int64_t block) const;
+  // What the source's files have for a weight that was not replaced; nullptr where there is
+  // nothing.
+  const MappedWeight* find(Slot slot, int64_t block, int64_t index = 0) const;
+  // The tensor that an edit put in its place, or nullptr.
+  const at::Tensor* replaced(Slot slot, int64_t block, int64_t index) const;
+
   const WeightMap& map_;
   const DecoderConfig& config_;
+  const EditedModel* edits_ = nullptr;
   at::ScalarType compute_dtype_;
   at::Device device_;
 };
