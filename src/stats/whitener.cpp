@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -30,7 +31,7 @@ at::Tensor without(const at::Tensor& dead, const at::Tensor& rows) {
 
 }  // namespace
 
-Whitener::Whitener(const at::Tensor& s) {
+Whitener::Whitener(const at::Tensor& s, double least_share) {
   const at::Tensor variance = s.diagonal();
   const at::Tensor alive = variance > variance.max() * 1e-28;
   const int64_t width = s.size(0);
@@ -46,14 +47,15 @@ Whitener::Whitener(const at::Tensor& s) {
   const auto [factor, info] = at::linalg_cholesky_ex(solved.t());
   if (info.item<int64_t>() == 0 &&
       (factor.diagonal().square() / solved.diagonal()).min().item<double>() >
-          kSmallestSquaredPivot) {
+          std::max(kSmallestSquaredPivot, least_share)) {
     factor_ = factor;
     return;
   }
   const at::Tensor root = solved.diagonal().sqrt();
   const at::Tensor scaled = solved / root.unsqueeze(0) / root.unsqueeze(1);
   const auto [values, vectors] = at::linalg_eigh(scaled);  // ascending
-  const int64_t kept = (values > values.max() * noise_share(width)).sum().item<int64_t>();
+  const double cut = std::max(noise_share(width), least_share);
+  const int64_t kept = (values > values.max() * cut).sum().item<int64_t>();
   const int64_t first = width - kept;
   rank_ -= width - kept;
   const at::Tensor directions = without(dead_, vectors.slice(1, first)).t();  // (kept, C)

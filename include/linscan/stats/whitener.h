@@ -15,7 +15,9 @@ namespace linscan {
 class Whitener {
  public:
   // s  (C, C) fp64 symmetric, any device. A feature without variance has a zero on the diagonal.
-  explicit Whitener(const at::Tensor& s);
+  // Directions with less than `least_share` of the largest eigenvalue of the scaled matrix are cut
+  // off; 0: only what is rounding of fp64.
+  explicit Whitener(const at::Tensor& s, double least_share = 0);
 
   // P b. b (C, M) fp64, fastest when column-major -> (rank or C, M).
   at::Tensor whiten(const at::Tensor& b) const;
