@@ -98,7 +98,8 @@ Method parse_method(std::string_view text, std::string_view option) {
 }
 
 Target parse_target(std::string_view text, std::string_view option) {
-  LINSCAN_CHECK(text == "dense" || text == "own", kUsage, "{} {}: expected dense or own", option, text);
+  LINSCAN_CHECK(
+      text == "dense" || text == "own", kUsage, "{} {}: expected dense or own", option, text);
   return text == "own" ? Target::kOwn : Target::kDense;
 }
 
@@ -181,16 +182,14 @@ std::string format_blocks(const std::vector<int64_t>& blocks) {
 std::string why_illegal(const DecoderConfig& config, const Operation& operation) {
   if (replaces_down_projection(operation.method)) {
     if (const std::string reason = why_no_seam(config, operation.begin - 1); !reason.empty()) {
-      return fmt::format(
-          "{} of {}: {}", name(operation.method), range_text(operation), reason);
+      return fmt::format("{} of {}: {}", name(operation.method), range_text(operation), reason);
     }
   }
   if (keeps_blocks(operation.method)) {
     for (int64_t block = operation.begin; block < operation.end; ++block) {
       if (!is_full(config, block)) {
-        return fmt::format("{} of block {}: it has no attention any more",
-                           name(operation.method),
-                           block);
+        return fmt::format(
+            "{} of block {}: it has no attention any more", name(operation.method), block);
       }
     }
   }
@@ -202,13 +201,13 @@ void validate_plan(const DecoderConfig& config, const EditPlan& plan) {
   int64_t last = 0;
   for (size_t i = 0; i < plan.operations.size(); ++i) {
     const Operation& operation = plan.operations[i];
-    LINSCAN_CHECK(operation.begin >= 0 && operation.begin < operation.end &&
-                      operation.end <= config.blocks(),
-                  kInput,
-                  "{} of {}: the model has blocks 0:{}",
-                  name(operation.method),
-                  range_text(operation),
-                  config.blocks());
+    LINSCAN_CHECK(
+        operation.begin >= 0 && operation.begin < operation.end && operation.end <= config.blocks(),
+        kInput,
+        "{} of {}: the model has blocks 0:{}",
+        name(operation.method),
+        range_text(operation),
+        config.blocks());
     LINSCAN_CHECK(operation.begin >= last,
                   kInput,
                   "{} of {}: the plan's ranges must be in order and must not overlap",
@@ -245,9 +244,8 @@ int64_t unknown_columns(const DecoderConfig& config, const EditPlan& plan) {
 Json to_json(const EditPlan& plan) {
   Json operations = Json::array();
   for (const Operation& operation : plan.operations) {
-    operations.push_back({{"method", name(operation.method)},
-                          {"begin", operation.begin},
-                          {"end", operation.end}});
+    operations.push_back(
+        {{"method", name(operation.method)}, {"begin", operation.begin}, {"end", operation.end}});
   }
   return {{"operations", std::move(operations)},
           {"map", name(plan.map)},
@@ -258,8 +256,8 @@ Json to_json(const EditPlan& plan) {
 }
 
 EditPlan read_edit_plan(const Json& json, std::string_view where) {
-  const auto get = [&](const Json& object, const char* key, auto matches, const char* expected)
-      -> const Json& {
+  const auto get =
+      [&](const Json& object, const char* key, auto matches, const char* expected) -> const Json& {
     LINSCAN_CHECK(object.is_object() && object.contains(key) && (object.at(key).*matches)(),
                   kInput,
                   "{}: \"{}\" must be {}: not a plan of this program",
@@ -279,8 +277,8 @@ EditPlan read_edit_plan(const Json& json, std::string_view where) {
         {parse_method(method, fmt::format("{}: method", where)), number("begin"), number("end")});
   }
   const std::string prefix = fmt::format("{}:", where);
-  plan.map = parse_map(get(json, "map", &Json::is_string, "a name").get<std::string>(),
-                       prefix + " map");
+  plan.map =
+      parse_map(get(json, "map", &Json::is_string, "a name").get<std::string>(), prefix + " map");
   plan.map.ridge = get(json, "ridge", &Json::is_number, "a number").get<double>();
   LINSCAN_CHECK(plan.map.ridge >= 0 && std::isfinite(plan.map.ridge),
                 kInput,

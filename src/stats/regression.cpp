@@ -51,8 +51,8 @@ at::Tensor zero_matrix(int64_t rows, int64_t columns, at::Device device) {
   return at::zeros({rows, columns}, at::TensorOptions().dtype(at::kDouble).device(device));
 }
 
-// D of any shape, or of rank K: reduced-rank regression, the full map projected on the directions of
-// the output in which it explains most.
+// D of any shape, or of rank K: reduced-rank regression, the full map projected on the directions
+// of the output in which it explains most.
 at::Tensor fit_full(const NormalEquations& e, const MapChoice& choice, int64_t& rank) {
   at::Tensor xx = e.xx;
   if (choice.ridge > 0) {
@@ -84,8 +84,7 @@ at::Tensor fit_orthogonal(const NormalEquations& e) {
 at::Tensor fit_diagonal(const NormalEquations& e) {
   const at::Tensor variance = e.xx.diagonal();
   const at::Tensor alive = variance > variance.max() * 1e-28;
-  return at::diag_embed(
-      at::where(alive, e.xr.diagonal() / variance, at::zeros_like(variance)));
+  return at::diag_embed(at::where(alive, e.xr.diagonal() / variance, at::zeros_like(variance)));
 }
 
 at::Tensor fit_scale(const NormalEquations& e) {
@@ -146,8 +145,8 @@ UpdateMap fit_update(const RegressionMoments& moments, const MapChoice& choice) 
   const NormalEquations e(moments);
   UpdateMap map;
   map.weight = fit_weight(e, choice, map.rank);
-  const double left = e.r_square - 2 * inner_product(e.xr, map.weight) +
-                      quadratic_form(e.xx, map.weight);
+  const double left =
+      e.r_square - 2 * inner_product(e.xr, map.weight) + quadratic_form(e.xx, map.weight);
   map.unexplained = e.r_square > 0 ? std::max(0.0, left) / e.r_square : 0.0;
   if (moments.bias()) {
     map.bias = e.mean_r - map.weight.t().mv(e.mean_x);

@@ -14,11 +14,11 @@
 namespace linscan {
 
 enum class Method {
-  kRemove,           // the blocks go, the stream passes as it is
-  kFold,             // they go, and a map of the last kept block's MLP output is merged into its down
-                     // projection (ReplaceMe, arXiv 2505.02819)
-  kRefit,            // they go, and that down projection is solved anew from its own input
-  kLinear,           // one linear block stands in their place
+  kRemove,  // the blocks go, the stream passes as it is
+  kFold,    // they go, and a map of the last kept block's MLP output is merged into its down
+            // projection (ReplaceMe, arXiv 2505.02819)
+  kRefit,   // they go, and that down projection is solved anew from its own input
+  kLinear,  // one linear block stands in their place
   kLinearAttention,  // in each of them a linear map stands in place of attention
   kNoAttention,      // in each of them attention goes
 };

@@ -1,4 +1,5 @@
-// Many edit plans, fitted and measured in one pass over the weights: layer-major, like the analysis.
+// Many edit plans, fitted and measured in one pass over the weights: layer-major, like the
+// analysis.
 //
 // All plans start from one residual stream, and share it until they differ. At every block each
 // distinct stream goes through the block, is held where a span is being skipped, or takes a map
@@ -28,13 +29,15 @@ enum class Role : uint8_t {
   kFit,      // maps are fitted to its tokens
   kMeasure,  // the edited models are compared on it
   kBoth,
+  kUnused,
 };
 
 struct EditData {
   const TokenWindows* windows;  // must outlive this
   std::vector<Role> roles;      // one for each window
 
-  int64_t tokens(Role role) const;  // those of kBoth count for both
+  int64_t fit_tokens() const;
+  int64_t measured_tokens() const;
 };
 
 // Against the unedited model, over the predicting positions (all but the last of a window) of the
@@ -42,8 +45,8 @@ struct EditData {
 struct Measure {
   int64_t tokens = 0;
   double cross_entropy = 0;
-  double kl = 0;     // mean KL(unedited || edited)
-  double top1 = 0;   // share of positions with the same most likely token
+  double kl = 0;    // mean KL(unedited || edited)
+  double top1 = 0;  // share of positions with the same most likely token
   // Standard errors of the means over windows; 0 with one window.
   double cross_entropy_error = 0;
   double kl_error = 0;
@@ -55,11 +58,11 @@ struct Measure {
 // One closed-form fit of a plan.
 struct FitRecord {
   Method method;
-  int64_t begin, end;       // blocks that it stands for; begin = end for a swept projection
-  int64_t block;            // the source's block that carries the result
+  int64_t begin, end;  // blocks that it stands for; begin = end for a swept projection
+  int64_t block;       // the source's block that carries the result
   int64_t tokens, unknowns;
-  int64_t rank;             // directions that were used
-  double unexplained;       // share of what was missing to the target that is left, in sample
+  int64_t rank;        // directions that were used
+  double unexplained;  // share of what was missing to the target that is left, in sample
 };
 
 struct Variant {
@@ -80,9 +83,9 @@ struct VariantRun {
   std::vector<Variant> variants;  // one for each plan, in order
 };
 
-// `plans` are valid for the model (validate_plan). Where not all streams fit into memory at once, the
-// plans are run in several passes, or the streams are kept in a file. Throws Error(kInput) for fewer
-// fitted tokens than unknowns without ridge, Error(kNumeric) where states are not finite.
+// `plans` are valid for the model (validate_plan). Where not all streams fit into memory at once,
+// the plans are run in several passes, or the streams are kept in a file. Throws Error(kInput) for
+// fewer fitted tokens than unknowns without ridge, Error(kNumeric) where states are not finite.
 VariantRun run_variants(const Model& model,
                         const EditData& data,
                         std::span<const EditPlan> plans,

@@ -59,8 +59,8 @@ MapChoice parse_map(std::string_view text, std::string_view option);
 std::string name(const MapChoice& choice);
 
 struct UpdateMap {
-  at::Tensor weight;      // D (d, C) fp64
-  at::Tensor bias;        // (C) fp64; undefined without one
+  at::Tensor weight;       // D (d, C) fp64
+  at::Tensor bias;         // (C) fp64; undefined without one
   double unexplained = 0;  // sum of squares of r that is left, over that of r (about its mean where
                            // there is a bias)
   int64_t rank = 0;        // directions of x that were used

@@ -1,0 +1,48 @@
+// The closed-form fits of a plan, each on one stream: a down projection, a linear block, a linear
+// map in place of attention.
+#pragma once
+
+#include "edit/pass.h"
+#include "linscan/edit/plan.h"
+
+namespace linscan {
+
+// The block that carries a fit's result, with what is new of its weights: in the layout of their
+// slots, on the host, rounded to the dtype they will be stored in.
+struct FittedBlock {
+  PlacedBlock block;
+  std::vector<std::pair<Slot, at::Tensor>> weights;
+  FitRecord record;
+};
+
+// The down projection of `block` so that the stream `entry`, which stands before the block, arrives
+// at `target` after it: solved anew from its own input (refit), or followed by a map of its output
+// (fold).
+FittedBlock fit_projection(EditPass& pass,
+                           const EditPlan& plan,
+                           Method method,
+                           int64_t block,
+                           const PlacedBlock& now,
+                           const Stream& entry,
+                           const Stream& target);
+
+// A linear block that takes `entry` to `target`. first  the block whose place it takes; its weights
+// are needed for the norm of `plan.normed_maps` only.
+FittedBlock fit_linear_block(EditPass& pass,
+                             const EditPlan& plan,
+                             int64_t first,
+                             const BlockWeights& first_weights,
+                             const Stream& entry,
+                             const Stream& target);
+
+// A linear map in place of the attention of `block`. Target kDense: towards the unedited model's
+// stream after its attention, `dense` being that model's stream before the block; kOwn: towards
+// what attention does on `entry`.
+FittedBlock fit_linear_attention(EditPass& pass,
+                                 const EditPlan& plan,
+                                 int64_t block,
+                                 const PlacedBlock& now,
+                                 const Stream& entry,
+                                 const Stream& dense);
+
+}  // namespace linscan
