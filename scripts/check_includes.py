@@ -19,7 +19,7 @@ ARROWS = {
     "stats": ["base"],
     "analyze": ["model", "text", "stats"],
     "edit": ["analyze"],
-    "eval": ["model", "text"],
+    "eval": ["model", "text", "stats"],
     "train": ["model", "text", "eval"],
     "report": ["base"],
 }

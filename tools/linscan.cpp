@@ -27,6 +27,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
+    {"eval", "perplexity, benchmarks, distance from another model"},
     {"report", "table or HTML report of a saved result"},
     {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},
     {"check", "fail when a model's figures moved from their baseline"},

@@ -1,6 +1,5 @@
 #include "linscan/analyze/analysis.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "linscan/base/random.h"
 #include "linscan/base/system.h"
 #include "linscan/base/version.h"
+#include "linscan/model/description.h"
 #include "linscan/stats/registry.h"
 
 namespace linscan {
@@ -36,11 +36,6 @@ struct Setup {
   MemoryPlan memory;
   std::vector<int64_t> sampled_rows;
 };
-
-bool stored_in_16_bits(const Model& model) {
-  const DType dtype = model.weights.dtype();
-  return item_size(dtype) == 2;
-}
 
 // Storage rows of the tokens whose neighbours are looked for, ascending: a seeded sample, or with
 // --paper the first ones in text order.
@@ -66,10 +61,6 @@ std::vector<int64_t> choose_sampled_rows(const TokenWindows& windows,
   return rows;
 }
 
-int64_t memory_limit(const AnalysisOptions& options) {
-  return options.memory_limit > 0 ? options.memory_limit : available_memory_bytes() / 5 * 4;
-}
-
 Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOptions& options) {
   const at::Device device = parse_device(options.device);
   Setup setup{device,
@@ -87,7 +78,7 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
                              windows,
                              setup.folds,
                              {.compute_dtype = setup.compute_dtype,
-                              .memory_limit = memory_limit(options),
+                              .memory_limit = memory_limit_or_default(options.memory_limit),
                               .pair_statistics = options.metrics.any(),
                               .first_tokens = options.metrics.tokens,
                               .sampled_rows = sampled,
@@ -98,29 +89,6 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
     setup.sampled_rows = choose_sampled_rows(windows, setup.schedule, options);
   }
   return setup;
-}
-
-std::string dtype_of_weights(const Model& model) {
-  switch (model.weights.dtype()) {
-    case DType::kF64:
-      return "fp64";
-    case DType::kF16:
-      return "fp16";
-    case DType::kBF16:
-      return "bf16";
-    default:
-      return "fp32";
-  }
-}
-
-Json describe_model(const Model& model) {
-  return {{"path", model.checkpoint.folder().string()},
-          {"family", model.config.family},
-          {"architecture", model.config.architecture},
-          {"blocks", model.config.blocks()},
-          {"hidden", model.config.hidden},
-          {"parameters", model.weights.parameters()},
-          {"dtype", dtype_of_weights(model)}};
 }
 
 Json describe_data(const TokenWindows& windows, const AnalysisOptions& options) {
@@ -231,12 +199,6 @@ std::vector<std::string> collect_warnings(const Model& model,
   return warnings;
 }
 
-std::string now_utc() {
-  return fmt::format(
-      "{:%Y-%m-%dT%H:%M:%SZ}",
-      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-}
-
 // "blocks", "post_norm" and "embedding"; blocks that were never reached carry the reason.
 void add_scores(const StatisticsSink& sink,
                 int64_t blocks,
@@ -337,7 +299,7 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
                         {{"forward", engine.seconds().forward},
                          {"statistics", engine.seconds().sinks},
                          {"loading", engine.seconds().loading}}}};
-  result["software"] = {{"linscan", version()}, {"commit", commit()}, {"torch", torch_version()}};
+  result["software"] = describe_software(torch_version());
   result["date"] = now_utc();
   result["n"] = n;
   result["d"] = model.config.hidden;

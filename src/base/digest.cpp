@@ -3,7 +3,13 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
 #include "linscan/base/error.h"
+#include "linscan/base/interrupt.h"
 
 namespace linscan {
 
@@ -35,6 +41,20 @@ std::string Sha256::finish() {
     hex += fmt::format("{:02x}", digest[i]);
   }
   return hex;
+}
+
+std::string sha256_of_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  LINSCAN_CHECK(in, kInput, "{}: cannot be opened: {}", file.string(), std::strerror(errno));
+  std::vector<char> piece(size_t{1} << 20);
+  Sha256 digest;
+  while (in) {
+    check_interrupt();
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    digest.update(piece.data(), in.gcount());
+  }
+  LINSCAN_CHECK(in.eof(), kInput, "{}: reading failed: {}", file.string(), std::strerror(errno));
+  return digest.finish();
 }
 
 }  // namespace linscan

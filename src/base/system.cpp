@@ -1,5 +1,6 @@
 #include "linscan/base/system.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -115,6 +117,16 @@ std::filesystem::path executable_folder() {
 
 std::filesystem::path data_file(std::string_view name) {
   return executable_folder().parent_path() / "share" / "linscan" / name;
+}
+
+int64_t memory_limit_or_default(int64_t limit) {
+  return limit > 0 ? limit : available_memory_bytes() / 5 * 4;
+}
+
+std::string now_utc() {
+  return fmt::format(
+      "{:%Y-%m-%dT%H:%M:%SZ}",
+      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
 }  // namespace linscan

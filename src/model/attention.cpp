@@ -72,9 +72,9 @@ at::Tensor capped_attention(const at::Tensor& query,
   return at::matmul(at::softmax(capped, -1).to(value.scalar_type()), value);
 }
 
-// query, key, value  (B, H, T, D). A chunk of queries sees no key after its last query and none
-// before its window, so half of the products of causal attention, and all outside a sliding window,
-// are never made. Returns (B, T, H, D).
+// query  (B, H, T, D); key, value  (B, H, P + T, D), those of the prefix first. A chunk of queries
+// sees no key after its last query and none before its window, so half of the products of causal
+// attention, and all outside a sliding window, are never made. Returns (B, T, H, D).
 at::Tensor mix(const at::Tensor& query,
                const at::Tensor& key,
                const at::Tensor& value,
@@ -82,24 +82,26 @@ at::Tensor mix(const at::Tensor& query,
                const at::Tensor& alibi,
                double scale,
                double cap) {
-  const int64_t length = query.size(2);
+  const int64_t length = key.size(2);
+  const int64_t prefix = length - query.size(2);
   std::vector<at::Tensor> chunks;
-  for (int64_t begin = 0; begin < length; begin += mask.queries) {
+  for (int64_t begin = prefix; begin < length; begin += mask.queries) {
     const int64_t end = std::min(begin + mask.queries, length);
     const int64_t first_key = mask.window == 0 ? 0 : std::max<int64_t>(0, begin - mask.window + 1);
     const std::optional<at::Tensor> bias =
         chunk_bias(mask, alibi, begin, end, first_key, query.scalar_type());
-    const at::Tensor queries = query.slice(2, begin, end);
+    const at::Tensor queries = query.slice(2, begin - prefix, end - prefix);
     const at::Tensor keys = key.slice(2, first_key, end);
     const at::Tensor values = value.slice(2, first_key, end);
-    const at::Tensor mixed = cap > 0 ? capped_attention(queries, keys, values, *bias, scale, cap)
-                                     : at::scaled_dot_product_attention(queries,
-                                                                        keys,
-                                                                        values,
-                                                                        bias,
-                                                                        /*dropout_p=*/0.0,
-                                                                        /*is_causal=*/!bias,
-                                                                        scale);
+    const at::Tensor mixed =
+        cap > 0 ? capped_attention(queries, keys, values, *bias, scale, cap)
+                : at::scaled_dot_product_attention(queries,
+                                                   keys,
+                                                   values,
+                                                   bias,
+                                                   /*dropout_p=*/0.0,
+                                                   /*is_causal=*/!bias && prefix == 0,
+                                                   scale);
     chunks.push_back(mixed.transpose(1, 2));
   }
   return chunks.size() == 1 ? chunks.front() : at::cat(chunks, 1);
@@ -128,6 +130,49 @@ at::Tensor prepare(const DecoderConfig& config, const BlockWeights& weights, at:
   return config.qkv_clip > 0 ? qkv.clamp(-config.qkv_clip, config.qkv_clip) : qkv;
 }
 
+// The queries, keys and values of a batch by head: heads [first, first + heads) of the fused rows.
+struct Part {
+  int64_t first;
+  int64_t heads;
+};
+
+// qkv  as attend() takes it. One part of the rows of a run, (B, T, heads, D).
+at::Tensor part_of_run(const DecoderConfig& config,
+                       const at::Tensor& qkv,
+                       const BatchLayout::Run& run,
+                       Part part) {
+  return qkv.narrow(0, run.first_row, run.windows * run.length)
+      .narrow(1, part.first * config.head_size, part.heads * config.head_size)
+      .unflatten(1, {part.heads, config.head_size})
+      .unflatten(0, {run.windows, run.length});
+}
+
+at::Tensor rotated_part(const DecoderConfig& config,
+                        const BlockConfig& block,
+                        const at::Tensor& qkv,
+                        const BatchLayout::Run& run,
+                        Part part,
+                        PositionCache& positions) {
+  const at::Tensor x = part_of_run(config, qkv, run, part);
+  return block.rotary == kNoRotary
+             ? x
+             : rotate(x, positions.rotary(block.rotary, run.prefix, run.length));
+}
+
+// Keys and values that the windows of a run attend to, (B, P + T, K, D) each.
+struct Keys {
+  at::Tensor key;
+  at::Tensor value;
+};
+
+Keys gather_keys(const BatchLayout::Run& run, const at::Tensor& keys, const at::Tensor& values) {
+  const at::Tensor rows = run.keys.to(keys.device());
+  const auto gather = [&](const at::Tensor& all) {
+    return all.index_select(0, rows).unflatten(0, {run.windows, run.prefix + run.length});
+  };
+  return {gather(keys), gather(values)};
+}
+
 }  // namespace
 
 at::Tensor attend(const DecoderConfig& config,
@@ -137,34 +182,37 @@ at::Tensor attend(const DecoderConfig& config,
                   const BatchLayout& layout,
                   PositionCache& positions) {
   const BlockConfig& own = config.per_block[static_cast<size_t>(block)];
-  const int64_t query_size = config.query_size();
-  const int64_t key_size = config.key_size();
+  const Part query_part{0, config.heads};
+  const Part key_part{config.heads, config.kv_heads};
+  const Part value_part{config.heads + config.kv_heads, config.kv_heads};
   const at::Tensor prepared = prepare(config, weights, qkv);
+  // Keys and values of all rows, (N, K, D), where windows attend to the rows of others.
+  at::Tensor all_keys;
+  at::Tensor all_values;
+  if (layout.has_prefixes()) {
+    std::vector<at::Tensor> keys;
+    for (const BatchLayout::Run& run : layout.runs()) {
+      keys.push_back(rotated_part(config, own, prepared, run, key_part, positions).flatten(0, 1));
+    }
+    all_keys = at::cat(keys);
+    all_values = prepared.narrow(1, config.query_size() + config.key_size(), config.key_size())
+                     .unflatten(1, {config.kv_heads, config.head_size});
+  }
   std::vector<at::Tensor> outputs;
   for (const BatchLayout::Run& run : layout.runs()) {
-    const int64_t rows = run.windows * run.length;
-    const at::Tensor mine = prepared.narrow(0, run.first_row, rows);
-    const auto split = [&](int64_t start, int64_t size, int64_t heads) {
-      return mine.narrow(1, start, size)
-          .unflatten(1, {heads, config.head_size})
-          .unflatten(0, {run.windows, run.length});
-    };
-    at::Tensor query = split(0, query_size, config.heads);  // (B, T, H, D)
-    at::Tensor key = split(query_size, key_size, config.kv_heads);
-    const at::Tensor value = split(query_size + key_size, key_size, config.kv_heads);
-    if (own.rotary != kNoRotary) {
-      const PositionCache::Rotary& tables = positions.rotary(own.rotary, run.length);
-      query = rotate(query, tables);
-      key = rotate(key, tables);
-    }
+    const at::Tensor query = rotated_part(config, own, prepared, run, query_part, positions);
+    const Keys seen = run.prefix > 0
+                          ? gather_keys(run, all_keys, all_values)
+                          : Keys{rotated_part(config, own, prepared, run, key_part, positions),
+                                 part_of_run(config, prepared, run, value_part)};
     const at::Tensor mixed = mix(query.transpose(1, 2),
-                                 repeat_heads(key, config.heads),
-                                 repeat_heads(value, config.heads),
-                                 positions.mask(run.length, own.window),
-                                 positions.alibi(run.length),
+                                 repeat_heads(seen.key, config.heads),
+                                 repeat_heads(seen.value, config.heads),
+                                 positions.mask(run.prefix, run.length, own.window),
+                                 positions.alibi(run.prefix + run.length),
                                  own.attention_scale,
                                  config.attention_cap);
-    outputs.push_back(mixed.reshape({rows, query_size}));
+    outputs.push_back(mixed.reshape({run.windows * run.length, config.query_size()}));
   }
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }

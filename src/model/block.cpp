@@ -95,16 +95,6 @@ at::Tensor cap(const at::Tensor& x, double limit) {
 
 }  // namespace
 
-BatchLayout::BatchLayout(std::vector<int64_t> lengths) : lengths_(std::move(lengths)) {
-  for (const int64_t length : lengths_) {
-    if (runs_.empty() || runs_.back().length != length) {
-      runs_.push_back({rows_, 0, length});
-    }
-    ++runs_.back().windows;
-    rows_ += length;
-  }
-}
-
 at::Tensor apply_norm(const DecoderConfig& config, const Norm& norm, const at::Tensor& x) {
   const int64_t width = x.size(-1);
   if (norm.weight.defined() && norm.weight.dim() == 2) {
@@ -171,8 +161,8 @@ at::Tensor forward_embedding(const DecoderConfig& config,
   if (weights.positions.defined()) {
     std::vector<at::Tensor> rows;
     for (const BatchLayout::Run& run : layout.runs()) {
-      rows.push_back(at::arange(config.position_offset, config.position_offset + run.length)
-                         .repeat({run.windows}));
+      const int64_t first = config.position_offset + run.prefix;
+      rows.push_back(at::arange(first, first + run.length).repeat({run.windows}));
     }
     x = x + weights.positions.index_select(0, at::cat(rows)).to(device, at::kFloat);
   }

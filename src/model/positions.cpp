@@ -102,6 +102,31 @@ at::Tensor frequencies(const RotaryConfig& rotary, int64_t length) {
                            rotary.dimensions);
 }
 
+// Past the original context all positions turn otherwise, also the first ones.
+bool depends_on_length(const RotaryConfig& rotary, int64_t length) {
+  return (rotary.scaling == RopeScaling::kDynamic || rotary.scaling == RopeScaling::kLongRope) &&
+         length > rotary.original_positions;
+}
+
+// Whether scores are more than plain products: then the mask is added to them, in fp32.
+bool adds_to_scores(const DecoderConfig& config) {
+  return !config.alibi.slopes.empty() || config.attention_cap > 0;
+}
+
+int64_t chunk_queries(at::Device device) {
+  return device.is_cuda() ? kCudaChunk : kCpuChunk;
+}
+
+int64_t rows_of(const at::Tensor& table) {
+  return table.defined() ? table.size(0) : 0;
+}
+
+// The size of a table that has `size` and needs `wanted`: doubled, so that windows of ever greater
+// lengths cost little.
+int64_t grown(int64_t size, int64_t wanted) {
+  return size > 0 ? std::max(2 * size, wanted) : wanted;
+}
+
 }  // namespace
 
 int64_t attention_score_bytes(const DecoderConfig& config) {
@@ -115,67 +140,84 @@ PositionCache::PositionCache(const DecoderConfig& config,
                              at::Device device)
     : config_(config), dtype_(compute_dtype), device_(device) {}
 
-const PositionCache::Rotary& PositionCache::rotary(int32_t index, int64_t length) {
-  const std::pair key(index, length);
-  const auto found = rotary_.find(key);
-  if (found != rotary_.end()) {
-    return found->second;
-  }
-  const RotaryConfig& rotary = config_.rotaries[static_cast<size_t>(index)];
-  const at::Tensor position = at::arange(length, at::kFloat).unsqueeze(1);       // (T, 1)
-  const at::Tensor angle = position * frequencies(rotary, length).unsqueeze(0);  // (T, R/2)
-  const auto table = [&](const at::Tensor& values) {
-    return (values * rotary.attention_factor).to(device_, dtype_);
-  };
-  Rotary tables{table(angle.cos()), table(angle.sin()), rotary.interleaved};
-  return rotary_.emplace(key, std::move(tables)).first->second;
+bool rotary_depends_on_length(const DecoderConfig& config, int64_t length) {
+  return std::ranges::any_of(config.rotaries, [&](const RotaryConfig& rotary) {
+    return depends_on_length(rotary, length);
+  });
 }
 
-const at::Tensor& PositionCache::alibi(int64_t length) {
-  at::Tensor& table = alibi_[length];
-  if (!table.defined() && !config_.alibi.slopes.empty()) {
+PositionCache::Rotary PositionCache::rotary(int32_t index, int64_t prefix, int64_t length) {
+  const RotaryConfig& rotary = config_.rotaries[static_cast<size_t>(index)];
+  const int64_t total = prefix + length;
+  const bool own_table = depends_on_length(rotary, total);
+  Rotary& tables = rotary_[{index, own_table ? total : 0}];
+  if (const int64_t rows = rows_of(tables.cos); rows < total) {
+    const int64_t wanted = own_table ? total : grown(rows, total);
+    const at::Tensor position = at::arange(wanted, at::kFloat).unsqueeze(1);      // (T, 1)
+    const at::Tensor angle = position * frequencies(rotary, total).unsqueeze(0);  // (T, R/2)
+    const auto table = [&](const at::Tensor& values) {
+      return (values * rotary.attention_factor).to(device_, dtype_);
+    };
+    tables = {table(angle.cos()), table(angle.sin()), rotary.interleaved};
+  }
+  return {
+      tables.cos.slice(0, prefix, total), tables.sin.slice(0, prefix, total), tables.interleaved};
+}
+
+at::Tensor PositionCache::alibi(int64_t length) {
+  if (config_.alibi.slopes.empty()) {
+    return {};
+  }
+  if (const int64_t columns = alibi_.defined() ? alibi_.size(-1) : 0; columns < length) {
     const at::ScalarType type = config_.alibi.rounded ? at::kBFloat16 : at::kFloat;
     const at::Tensor slopes = at::tensor(config_.alibi.slopes, at::kFloat).to(type);
-    const at::Tensor positions = at::arange(length, at::kFloat).to(type);
+    const at::Tensor positions = at::arange(grown(columns, length), at::kFloat).to(type);
     // In bf16 HF rounds slopes, positions and their product.
     const at::Tensor product = slopes.unsqueeze(1) * positions;
-    table = (product.to(at::kFloat) * config_.alibi.scale).unsqueeze(1).to(device_);
+    alibi_ = (product.to(at::kFloat) * config_.alibi.scale).unsqueeze(1).to(device_);
+  }
+  return alibi_.slice(-1, 0, length);
+}
+
+PositionCache::Mask PositionCache::mask(int64_t prefix, int64_t length, int64_t window) {
+  Mask mask;
+  mask.window = window < prefix + length ? window : 0;
+  const bool needs_mask = adds_to_scores(config_);
+  const bool causal_kernel = device_.is_cuda() && prefix == 0 && mask.window == 0 &&
+                             !needs_mask;  // skips unseen keys by itself
+  mask.queries = causal_kernel ? length : std::min(length, chunk_queries(device_));
+  const bool sees_all = mask.queries == length && (prefix == 0 || length == 1);
+  if (!sees_all || mask.window > 0 || needs_mask) {
+    const int64_t before_last = prefix + (length - 1) / mask.queries * mask.queries;
+    mask.additive = visible_keys(
+        mask.window == 0 ? before_last : std::min(before_last, mask.window - 1), mask.window);
+    mask.own = mask.additive.size(1) - mask.additive.size(0);
+  }
+  return mask;
+}
+
+// For a chunk of queries, what is added to the scores of the `before` keys in front of it or more,
+// and of its own.
+at::Tensor PositionCache::visible_keys(int64_t before, int64_t window) {
+  at::Tensor& table = visible_[window];
+  const int64_t queries = chunk_queries(device_);
+  const int64_t present = table.defined() ? table.size(1) - queries : -1;
+  if (present < before) {
+    const int64_t most = window == 0 ? grown(present, before) : window - 1;
+    const at::Tensor query = at::arange(queries).unsqueeze(1);
+    const at::Tensor key = at::arange(-std::max(most, before), queries).unsqueeze(0);
+    at::Tensor hidden = key > query;
+    if (window > 0) {
+      hidden = hidden.logical_or(key <= query - window);
+    }
+    table = at::zeros(hidden.sizes(), at::kFloat)
+                .masked_fill(hidden, -INFINITY)
+                .to(device_, adds_to_scores(config_) ? at::kFloat : dtype_);
   }
   return table;
 }
 
-const PositionCache::Mask& PositionCache::mask(int64_t length, int64_t window) {
-  const auto found = masks_.find({length, window});
-  if (found != masks_.end()) {
-    return found->second;
-  }
-  Mask mask;
-  mask.window = window < length ? window : 0;
-  // Where the scores are not plain products, the mask is added to them.
-  const bool needs_mask = !config_.alibi.slopes.empty() || config_.attention_cap > 0;
-  const bool causal_kernel =
-      device_.is_cuda() && mask.window == 0 && !needs_mask;  // skips unseen keys by itself
-  mask.queries =
-      causal_kernel ? length : std::min(length, device_.is_cuda() ? kCudaChunk : kCpuChunk);
-  if (mask.queries < length || mask.window > 0 || needs_mask) {
-    const int64_t before_last = (length - 1) / mask.queries * mask.queries;
-    const int64_t before = mask.window == 0 ? before_last : std::min(before_last, mask.window - 1);
-    const int64_t keys = before + mask.queries;
-    const at::Tensor query = at::arange(mask.queries).unsqueeze(1);
-    const at::Tensor key = at::arange(mask.queries - keys, mask.queries).unsqueeze(0);
-    at::Tensor hidden = key > query;
-    if (mask.window > 0) {
-      hidden = hidden.logical_or(key <= query - mask.window);
-    }
-    mask.additive = at::zeros({mask.queries, keys}, at::kFloat)
-                        .masked_fill(hidden, -INFINITY)
-                        .to(device_, needs_mask ? at::kFloat : dtype_);
-  }
-  return masks_.emplace(std::pair(length, window), std::move(mask)).first->second;
-}
-
 at::Tensor PositionCache::Mask::of_chunk(int64_t begin, int64_t end, int64_t first_key) const {
-  const int64_t own = additive.size(1) - queries;  // column of the chunk's first token
   return additive.slice(0, 0, end - begin).slice(1, own - (begin - first_key), own + (end - begin));
 }
 

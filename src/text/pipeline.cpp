@@ -114,6 +114,14 @@ std::string Pipeline::decode(std::span<const int32_t> ids) const {
   return text;
 }
 
+std::optional<int32_t> Pipeline::find(std::string_view token) const {
+  for (const AddedToken& added : parts_.added_tokens) {
+    if (added.content == token) return added.id;
+  }
+  const int32_t id = parts_.vocabulary->find(token);
+  return id >= 0 ? std::optional<int32_t>(id) : std::nullopt;
+}
+
 int64_t Pipeline::vocabulary_size() const {
   int64_t size = parts_.vocabulary->id_limit();
   for (const AddedToken& token : parts_.added_tokens) size = std::max(size, int64_t{token.id} + 1);

@@ -43,6 +43,7 @@ class Pipeline final : public TokenizerBackend {
               size_t enough,
               std::vector<int32_t>& out) const override;
   std::string decode(std::span<const int32_t> ids) const override;
+  std::optional<int32_t> find(std::string_view token) const override;
   int64_t vocabulary_size() const override;
 
  private:

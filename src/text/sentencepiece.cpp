@@ -150,6 +150,13 @@ class SentencePieceBackend final : public TokenizerBackend {
     return text;
   }
 
+  std::optional<int32_t> find(std::string_view token) const override {
+    for (const auto& [id, content] : added_by_id_) {
+      if (content == token) return id;
+    }
+    return first_->find(std::string(token));
+  }
+
   int64_t vocabulary_size() const override {
     int64_t size = first_->size();
     for (const auto& [id, content] : added_by_id_) size = std::max(size, int64_t{id} + 1);

@@ -64,6 +64,10 @@ std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   return backend_->decode(ids);
 }
 
+std::optional<int32_t> Tokenizer::find(std::string_view token) const {
+  return backend_->find(token);
+}
+
 int64_t Tokenizer::vocabulary_size() const {
   return backend_->vocabulary_size();
 }

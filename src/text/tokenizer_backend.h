@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ class TokenizerBackend {
                       size_t enough,
                       std::vector<int32_t>& out) const = 0;
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
+  virtual std::optional<int32_t> find(std::string_view token) const = 0;
   virtual int64_t vocabulary_size() const = 0;
 };
 

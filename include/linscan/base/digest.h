@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,5 +25,8 @@ class Sha256 {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+// The digest of a whole file's bytes. Throws Error(kInput) when it cannot be read, and Interrupted.
+std::string sha256_of_file(const std::filesystem::path& file);
 
 }  // namespace linscan

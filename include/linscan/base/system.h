@@ -21,6 +21,12 @@ int64_t resident_memory_bytes();
 // control group allows.
 int64_t available_memory_bytes();
 
+// `limit` where it is set (> 0), else four fifths of what this process may still take.
+int64_t memory_limit_or_default(int64_t limit);
+
+// Now, as result files have it: "2026-11-25T21:17:00Z".
+std::string now_utc();
+
 // Tells the allocator to keep freed pieces for the next tensor: mapping them anew for every
 // temporary costs more in page faults than the arithmetic on them. Pieces above 16 MiB, which cost
 // relatively little to map, still go back at once, so that they leave no holes. Call once, at

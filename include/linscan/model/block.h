@@ -15,29 +15,42 @@
 namespace linscan {
 
 // The windows of a batch. Their tokens are packed without padding: window w covers `lengths[w]`
-// consecutive rows.
+// consecutive rows. A window may continue an earlier one, its prefix: then its tokens attend to
+// those of the prefix (and of the prefix's own prefix, and so on) before their own, and their
+// positions count on from there. What several windows have in common is computed once that way.
 class BatchLayout {
  public:
-  explicit BatchLayout(std::vector<int64_t> lengths);
+  static constexpr int64_t kNoPrefix = -1;
 
-  // Consecutive windows of one length, which attention handles together.
+  explicit BatchLayout(std::vector<int64_t> lengths);
+  // prefixes[w]: a window before w, or kNoPrefix; as many as lengths.
+  BatchLayout(std::vector<int64_t> lengths, const std::vector<int64_t>& prefixes);
+
+  // Consecutive windows of one length behind prefixes of one length, which attention handles
+  // together.
   struct Run {
     int64_t first_row;
     int64_t windows;
     int64_t length;
+    int64_t prefix;   // tokens before each window
+    at::Tensor keys;  // (windows (prefix + length)) int64 on the host, the rows that the windows
+                      // attend to; undefined without prefix: their own
   };
 
   const std::vector<Run>& runs() const { return runs_; }
   const std::vector<int64_t>& lengths() const { return lengths_; }
   int64_t rows() const { return rows_; }
+  bool has_prefixes() const { return has_prefixes_; }
 
  private:
   std::vector<int64_t> lengths_;
   std::vector<Run> runs_;
   int64_t rows_ = 0;
+  bool has_prefixes_ = false;
 };
 
-// Rotary tables, ALiBi and attention masks of one model on one device, made once per window length.
+// Rotary tables, ALiBi and attention masks of one model on one device. Made once for the longest
+// window so far; shorter ones use a part of them.
 class PositionCache {
  public:
   PositionCache(const DecoderConfig& config, at::ScalarType compute_dtype, at::Device device);
@@ -47,35 +60,46 @@ class PositionCache {
     at::Tensor sin;
     bool interleaved = false;
   };
-  // Tables of DecoderConfig::rotaries[index] for a window of `length` tokens (HF
-  // modeling_rope_utils.py).
-  const Rotary& rotary(int32_t index, int64_t length);
+  // Tables of DecoderConfig::rotaries[index] for `length` tokens behind `prefix` others (HF
+  // modeling_rope_utils.py). Where the frequencies depend on the length of the whole sequence
+  // (see rotary_depends_on_length), that is taken to be prefix + length.
+  Rotary rotary(int32_t index, int64_t prefix, int64_t length);
 
   // What is added to the scores of every key, (H, 1, T) fp32; undefined without ALiBi.
-  const at::Tensor& alibi(int64_t length);
+  at::Tensor alibi(int64_t length);
 
   // Which keys the queries of one chunk see. What a query sees depends on how far back a key is and
-  // not on where the chunk lies, so one table serves all chunks of a window of tokens.
+  // not on where the chunk lies, so one table serves all chunks of all windows.
   struct Mask {
     int64_t queries = 0;  // Q: per chunk; the last chunk may have fewer
     int64_t window = 0;   // keys a query sees, itself included; 0: all before it
-    at::Tensor additive;  // (Q, most keys of a chunk), 0 or -inf, the chunk's own tokens last;
-                          // compute dtype, or fp32 where scores are capped or have ALiBi;
-                          // undefined: one chunk, plain causal attention
+    at::Tensor additive;  // (Q or more, most keys of a chunk or more), 0 or -inf; compute dtype, or
+                          // fp32 where scores are capped or have ALiBi; undefined: one chunk that
+                          // sees all keys up to each query's own
+    int64_t own = 0;      // column of the chunk's first token
 
-    // (end - begin, end - first_key): for queries [begin, end) and keys [first_key, end).
+    // (end - begin, end - first_key): for queries [begin, end) and keys [first_key, end), counted
+    // from the first token of the prefix.
     at::Tensor of_chunk(int64_t begin, int64_t end, int64_t first_key) const;
   };
-  const Mask& mask(int64_t length, int64_t window);
+  // For windows of `length` tokens behind `prefix` others.
+  Mask mask(int64_t prefix, int64_t length, int64_t window);
 
  private:
+  at::Tensor visible_keys(int64_t before, int64_t window);
+
   const DecoderConfig& config_;
   at::ScalarType dtype_;
   at::Device device_;
-  std::map<std::pair<int32_t, int64_t>, Rotary> rotary_;  // by index and length
-  std::map<int64_t, at::Tensor> alibi_;
-  std::map<std::pair<int64_t, int64_t>, Mask> masks_;  // by length and window
+  std::map<std::pair<int32_t, int64_t>, Rotary> rotary_;  // by index and, where it matters, length
+  at::Tensor alibi_;
+  std::map<int64_t, at::Tensor> visible_;  // by window
 };
+
+// Whether a sequence of `length` tokens is rotated by other angles than its first tokens alone
+// would be (dynamic and longrope scaling past the original context). Such sequences must not share
+// prefixes.
+bool rotary_depends_on_length(const DecoderConfig& config, int64_t length);
 
 // Bytes that attention holds for the scores of one row of a batch on a CPU, at most: nothing where
 // one kernel does everything, and the chunk's scores where they are capped or have ALiBi.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ class Tokenizer final {
 
   // The text of `ids`, special tokens included. Ids without a token are left out, as in HF.
   std::string decode(std::span<const int32_t> ids) const;
+
+  // Id of a token, added or of the vocabulary, spelled as its file spells it; nothing when there is
+  // no such token.
+  std::optional<int32_t> find(std::string_view token) const;
 
   // Highest id + 1, added tokens included.
   int64_t vocabulary_size() const;
