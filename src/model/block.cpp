@@ -44,9 +44,9 @@ BlockOutput forward_post_norm_block(const DecoderConfig& config,
                                     PositionCache& positions) {
   BlockOutput out;
   out.attention = attention_sublayer(config, block, weights, x, layout, positions);
-  const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
-  out.mlp = mlp_sublayer(config, weights, middle);
-  out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
+  out.middle = apply_norm(config, weights.attention_norm, x + out.attention);
+  out.mlp = mlp_sublayer(config, weights, out.middle);
+  out.resid_post = apply_norm(config, weights.mlp_norm, out.middle + out.mlp);
   return out;
 }
 
@@ -97,13 +97,13 @@ BlockOutput forward_block(const DecoderConfig& config,
       addend(config,
              weights.attention_output_norm,
              attention_sublayer(config, block, weights, attention_input, layout, positions));
-  const at::Tensor middle = x + out.attention;
-  at::Tensor mlp_input = attention_input;
-  if (config.residual != ResidualKind::kParallelOneNorm) {
-    mlp_input = input(weights.mlp_norm, config.residual == ResidualKind::kSerial ? middle : x);
-  }
+  const at::Tensor after_attention = x + out.attention;
+  out.middle = config.residual == ResidualKind::kSerial ? after_attention : x;
+  const at::Tensor mlp_input = config.residual == ResidualKind::kParallelOneNorm
+                                   ? attention_input
+                                   : input(weights.mlp_norm, out.middle);
   out.mlp = addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input));
-  out.resid_post = middle + out.mlp;
+  out.resid_post = after_attention + out.mlp;
   return out;
 }
 
