@@ -141,8 +141,7 @@ void StatisticsSink::accumulate(const BlockBatch& batch,
   std::array<std::optional<StateRows>, kStates> rows;
   for (const Source& source : selection.sources) {
     StateStatistics& state = states_[source.state];
-    const StateRows& added =
-        rows[source.state].emplace(source.rows(begin, end), state.shift, kept);
+    const StateRows& added = rows[source.state].emplace(source.rows(begin, end), state.shift, kept);
     if (!source.known) {
       state.folds[static_cast<size_t>(batch.fold)].add_lower(added.shifted);
     }

@@ -356,9 +356,10 @@ std::vector<MetricInfo> all_metrics() {
   for (const std::string_view group : kGroups) {
     for (const std::span<const MetricInfo> part :
          {std::span<const MetricInfo>(kMetrics), std::span(sublayers), damage_metrics()}) {
-      std::copy_if(part.begin(), part.end(), std::back_inserter(all), [&](const MetricInfo& metric) {
-        return metric.group == group;
-      });
+      std::copy_if(
+          part.begin(), part.end(), std::back_inserter(all), [&](const MetricInfo& metric) {
+            return metric.group == group;
+          });
     }
   }
   return all;

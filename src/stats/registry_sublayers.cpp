@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <deque>
 #include <string>
 #include <utility>
@@ -15,8 +17,10 @@ struct Sublayer {
 
 constexpr Sublayer kSublayers[] = {
     {"attention", "attention", "the stream that enters the block"},
-    {"mlp", "MLP", "the stream that the MLP reads: after attention, or beside it where both run in "
-                   "parallel"},
+    {"mlp",
+     "MLP",
+     "the stream that the MLP reads: after attention, or beside it where both run in "
+     "parallel"},
 };
 
 }  // namespace
@@ -29,13 +33,16 @@ std::vector<MetricInfo> sublayer_metrics(std::span<const MetricInfo> linearity) 
   std::vector<MetricInfo> metrics;
   for (const Sublayer& sublayer : kSublayers) {
     for (const MetricInfo& metric : linearity) {
-      const std::string path(metric.path);
       MetricInfo& own = metrics.emplace_back(metric);
-      own.path = kept("sublayers." + std::string(sublayer.name) + "." + path);
+      own.path = kept(fmt::format("sublayers.{}.{}", sublayer.name, metric.path));
       own.group = "sublayers";
-      own.label = kept(std::string(sublayer.label) + ": " + std::string(metric.label));
-      own.meaning = kept("As " + path + ", of the " + sublayer.label + " sublayer alone: x is " +
-                         sublayer.input + ", y that stream with what the sublayer adds.");
+      own.label = kept(fmt::format("{}: {}", sublayer.label, metric.label));
+      own.meaning =
+          kept(fmt::format("As {}, of the {} sublayer alone: x is {}, y that stream with "
+                           "what the sublayer adds.",
+                           metric.path,
+                           sublayer.label,
+                           sublayer.input));
     }
   }
   return metrics;

@@ -88,7 +88,8 @@ class StatisticsSink final : public Sink {
   // The sums of what the first batch of a block selects.
   void start(const Selection& selection);
   void keep_rows(const BlockBatch& batch, const Source& source);
-  // rows [begin, end) of the batch, of which `others` (N) bool are not first tokens; undefined: all.
+  // rows [begin, end) of the batch, of which `others` (N) bool are not first tokens; undefined:
+  // all.
   void accumulate(const BlockBatch& batch,
                   const Selection& selection,
                   const at::Tensor& others,

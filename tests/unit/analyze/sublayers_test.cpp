@@ -23,8 +23,7 @@ struct Block {
 };
 
 at::Tensor gelu_of(const at::Tensor& x, uint64_t seed, double size) {
-  return (at::gelu(x.to(at::kDouble).mm(normal(kWidth, kWidth, seed)) / 3.0) * size)
-      .to(at::kFloat);
+  return (at::gelu(x.to(at::kDouble).mm(normal(kWidth, kWidth, seed)) / 3.0) * size).to(at::kFloat);
 }
 
 Block serial_block(const at::Tensor& x, uint64_t seed) {
@@ -62,8 +61,8 @@ struct Watched {
   StatisticsSink sink;
 
   Watched(const std::vector<Block (*)(const at::Tensor&, uint64_t)>& makers,
-      const MetricChoice& metrics,
-      double first_token = 0)
+          const MetricChoice& metrics,
+          double first_token = 0)
       : sink({.metrics = metrics,
               .folds = kFolds,
               .blocks = static_cast<int64_t>(makers.size()),
@@ -208,8 +207,7 @@ TEST(Sublayers, SmallParallelUpdate_LosesNothingToTheStream) {
   // An update of 1e-7 of the stream, linear in it: fp32 sums of the two would be noise.
   const auto tiny = [](const at::Tensor& x, uint64_t seed) {
     Block block;
-    block.attention =
-        (x.to(at::kDouble).mm(normal(kWidth, kWidth, seed)) * 3e-8).to(at::kFloat);
+    block.attention = (x.to(at::kDouble).mm(normal(kWidth, kWidth, seed)) * 3e-8).to(at::kFloat);
     block.middle = x;
     block.mlp = block.attention * 2;
     block.output = x + block.attention + block.mlp;
