@@ -36,7 +36,7 @@ struct AnalyzeOptions {
   int threads = 0;
   std::string memory_limit = "auto";
   bool dry_run = false;
-  std::vector<std::string> metrics = {"all"};
+  std::vector<std::string> metrics = {"linearity", "baselines", "geometry", "tokens"};
   int64_t folds = 5;
   bool paper = false;
   std::string dump_activations;
@@ -45,19 +45,28 @@ struct AnalyzeOptions {
   bool force = false;
 };
 
-std::string metric_help() {
-  std::string text = "Comma-separated groups: all, none";
-  for (const std::string_view group : metric_groups()) {
-    text += fmt::format(", {} (", group);
-    std::string separator;
-    for (const MetricInfo& metric : metric_registry()) {
-      if (metric.group == group && metric.path.find("update.") == std::string_view::npos &&
-          metric.path.find("without_first.") == std::string_view::npos) {
-        text += separator + std::string(metric.label);
-        separator = "; ";
-      }
+std::string group_help(std::string_view group) {
+  if (group == "sublayers") {
+    return "the figures of linearity for attention and MLP, each with its own input";
+  }
+  if (group == "damage") {
+    return "change of cross-entropy, KL and top-1 agreement when one block is removed or replaced "
+           "by its map: a second pass";
+  }
+  std::string text;
+  for (const MetricInfo& metric : metric_registry()) {
+    if (metric.group == group && metric.path.find("update.") == std::string_view::npos &&
+        metric.path.find("without_first.") == std::string_view::npos) {
+      text += (text.empty() ? "" : "; ") + std::string(metric.label);
     }
-    text += ")";
+  }
+  return text;
+}
+
+std::string metric_help() {
+  std::string text = "Comma-separated groups: all (every one of them), none";
+  for (const std::string_view group : metric_groups()) {
+    text += fmt::format(", {} ({})", group, group_help(group));
   }
   return text;
 }
@@ -117,6 +126,8 @@ MetricChoice choose_metrics(const std::vector<std::string>& names) {
     choice.linearity |= all || name == "linearity";
     choice.baselines |= all || name == "baselines";
     choice.geometry |= all || name == "geometry";
+    choice.sublayers |= all || name == "sublayers";
+    choice.damage |= all || name == "damage";
     choice.tokens |= all || name == "tokens";
     const auto groups = metric_groups();
     if (!all && name != "none" && std::find(groups.begin(), groups.end(), name) == groups.end()) {
@@ -197,6 +208,14 @@ void print_result(const std::string& format, const Json& result) {
   }
 }
 
+// Adds "damage" to the blocks and to the document, with its rank correlations.
+void add_damage(const Model& /*model*/,
+                const TokenWindows& /*windows*/,
+                const AnalysisOptions& /*options*/,
+                Json& /*result*/) {
+  fail_unsupported("--metrics damage: this build cannot edit blocks");
+}
+
 void run(const AnalyzeOptions& o) {
   keep_freed_memory();
   set_threads(o.threads);
@@ -223,6 +242,9 @@ void run(const AnalyzeOptions& o) {
     return;
   }
   Analysis analysis = analyze(model, windows, options);
+  if (options.metrics.damage && analysis.failure.empty()) {
+    add_damage(model, windows, options, analysis.result);
+  }
   analysis.result["config"] = effective_config(o, analysis.result);
   if (!o.out.empty()) {
     write_outputs(o, analysis.result);

@@ -79,7 +79,8 @@ Setup prepare(const Model& model, const TokenWindows& windows, const AnalysisOpt
                              setup.folds,
                              {.compute_dtype = setup.compute_dtype,
                               .memory_limit = memory_limit_or_default(options.memory_limit),
-                              .pair_statistics = options.metrics.any(),
+                              .pair_statistics = options.metrics.statistics(),
+                              .sublayers = options.metrics.sublayers,
                               .first_tokens = options.metrics.tokens,
                               .sampled_rows = sampled,
                               .logits = options.dump_activations.has_value(),
@@ -108,6 +109,8 @@ Json describe_metrics(const MetricChoice& metrics) {
     const bool wanted = (metric.group == "linearity" && metrics.linearity) ||
                         (metric.group == "baselines" && metrics.baselines) ||
                         (metric.group == "geometry" && metrics.geometry) ||
+                        (metric.group == "sublayers" && metrics.sublayers) ||
+                        (metric.group == "damage" && metrics.damage) ||
                         (metric.group == "tokens" && metrics.tokens);
     if (wanted) {
       json[std::string(metric.path)] = {
@@ -161,7 +164,7 @@ std::vector<std::string> collect_warnings(const Model& model,
         "with "
         "--data for figures to publish");
   }
-  if (options.metrics.any() && n <= d + 1) {
+  if (options.metrics.statistics() && n <= d + 1) {
     warnings.push_back(
         fmt::format("{} tokens for {} features: every in-sample score is 1 by construction and "
                     "nothing can be held out; "
@@ -169,7 +172,7 @@ std::vector<std::string> collect_warnings(const Model& model,
                     n,
                     d,
                     kTokensPerDimension * d));
-  } else if (options.metrics.any() && n < kTokensPerDimension * d) {
+  } else if (options.metrics.statistics() && n < kTokensPerDimension * d) {
     warnings.push_back(
         fmt::format("only {:.1f} tokens per feature (n = {}, d = {}): in-sample scores are "
                     "inflated and held-out "
@@ -261,7 +264,7 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
                              .workers = setup.memory.workers});
   std::optional<ActivationWriter> dump;
   std::vector<Sink*> sinks;
-  if (options.metrics.any()) {
+  if (options.metrics.statistics()) {
     sinks.push_back(&statistics);
   }
   if (options.dump_activations) {

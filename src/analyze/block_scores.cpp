@@ -40,6 +40,35 @@ class Writer {
             {"update", target(path + ".update", scores.update)}};
   }
 
+  // Figures of a pair's displacement, by their keys in the entry that `path` names ("" or with a
+  // dot at its end).
+  Json displacement(const std::string& path, const Displacement& moved) {
+    return {{"cosine", value(path + "cosine", moved.cosine())},
+            {"angular", value(path + "angular", moved.angular())},
+            {"block_influence", value(path + "block_influence", moved.block_influence())},
+            {"norm",
+             {{"in", value(path + "norm.in", moved.norm_in())},
+              {"out", value(path + "norm.out", moved.norm_out())},
+              {"update", value(path + "norm.update", moved.norm_update())},
+              {"ratio", value(path + "norm.ratio", moved.norm_ratio())}}}};
+  }
+
+  void sublayer(const std::string& name,
+                const std::optional<SublayerScores>& scores,
+                Json& sublayers) {
+    const std::string path = "sublayers." + name;
+    if (!scores) {
+      return;
+    }
+    if (!scores->failure.empty()) {
+      missing_[path] = scores->failure;
+      return;
+    }
+    Json json = {{"linearity", linearity(path + ".linearity", scores->linearity)}};
+    json.update(displacement(path + ".", *scores->displacement));
+    sublayers[name] = std::move(json);
+  }
+
   // In sample and held out only.
   Json short_target(const std::string& path, const TargetScores& scores) {
     return {{"in_sample", value(path + ".in_sample", scores.in_sample)},
@@ -112,16 +141,15 @@ Json to_json(const BlockScores& scores) {
     json["baselines"] = writer.baselines(*scores.baselines);
   }
   if (const auto& moved = scores.displacement) {
-    json["cosine"] = writer.value("cosine", moved->cosine());
-    json["angular"] = writer.value("angular", moved->angular());
-    json["block_influence"] = writer.value("block_influence", moved->block_influence());
-    json["norm"] = {{"in", writer.value("norm.in", moved->norm_in())},
-                    {"out", writer.value("norm.out", moved->norm_out())},
-                    {"update", writer.value("norm.update", moved->norm_update())},
-                    {"ratio", writer.value("norm.ratio", moved->norm_ratio())}};
+    json.update(writer.displacement("", *moved));
   }
   if (scores.geometry) {
     json["geometry"] = writer.geometry(*scores.geometry);
+  }
+  if (scores.attention || scores.mlp) {
+    Json& sublayers = json["sublayers"] = Json::object();
+    writer.sublayer("attention", scores.attention, sublayers);
+    writer.sublayer("mlp", scores.mlp, sublayers);
   }
   if (scores.tokens) {
     json["tokens"] = writer.tokens(*scores.tokens);

@@ -38,6 +38,22 @@ int64_t matrix_bytes(const Model& model) {
   return model.config.hidden * model.config.hidden * kFp64;
 }
 
+// States of one block whose moments are not those of the block itself, and pairs of states beyond
+// block and final norm.
+struct SublayerMatrices {
+  int64_t states = 0;
+  int64_t pairs = 0;
+};
+
+SublayerMatrices sublayer_matrices(const Model& model, const PlanRequest& request) {
+  if (!request.sublayers) {
+    return {};
+  }
+  // Serial: the stream between the two, which one ends in and the other reads. Parallel: the stream
+  // with either output.
+  return {.states = model.config.residual == ResidualKind::kSerial ? 1 : 2, .pairs = 2};
+}
+
 // Moments of one block (x, y and x with the update for every fold) and the rows that are kept.
 int64_t statistics_bytes(const Model& model,
                          const FoldPlan& folds,
@@ -48,10 +64,13 @@ int64_t statistics_bytes(const Model& model,
   if (request.pair_statistics) {
     constexpr int64_t kLastBlockExtra = 2;  // the final-norm state and what it shares with x
     const int64_t with_first = request.first_tokens ? 3 : 0;  // a second set
-    bytes += (3 + kLastBlockExtra + with_first) * folds.folds * matrix_bytes(model);
+    const SublayerMatrices more = sublayer_matrices(model, request);
+    bytes += (3 + kLastBlockExtra + more.states + more.pairs + with_first) * folds.folds *
+             matrix_bytes(model);
   }
   if (request.first_tokens) {
-    bytes += 3 * windows * row;
+    // Of input, output and final-norm state; of those between sublayers perhaps in fp64.
+    bytes += (3 + 2 * sublayer_matrices(model, request).states) * windows * row;
   }
   return bytes;
 }

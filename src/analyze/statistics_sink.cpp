@@ -9,13 +9,7 @@
 namespace linscan {
 namespace {
 
-std::vector<StateMoments> zero_states(const at::Tensor& shift, int64_t folds) {
-  std::vector<StateMoments> states;
-  for (int64_t fold = 0; fold < folds; ++fold) {
-    states.push_back(StateMoments::zeros(shift));
-  }
-  return states;
-}
+constexpr const char* kNotFinite = "the states of this block are not finite";
 
 bool finite(const std::vector<PairMoments>& folds) {
   return std::all_of(folds.begin(), folds.end(), [](const PairMoments& fold) {
@@ -30,10 +24,6 @@ at::Tensor not_first(const BlockBatch& batch) {
       .index_fill_(0, batch.first_tokens, 0);
 }
 
-at::Tensor kept_rows(const at::Tensor& rows, const at::Tensor& kept) {
-  return kept.defined() ? rows.index_select(0, kept) : rows;
-}
-
 // Moments are added for this many rows at a time: their fp64 copies then stay in the cache.
 constexpr int64_t kRowsAtOnce = 512;
 
@@ -42,165 +32,199 @@ constexpr int64_t kRowsAtOnce = 512;
 StatisticsSink::StatisticsSink(StatisticsOptions options)
     : options_(std::move(options)), pool_(options_.workers) {}
 
-void StatisticsSink::observe(const BlockBatch& batch) {
-  if (!inputs_known_) {
-    start_inputs(batch);
+at::Tensor StatisticsSink::Source::mean() const {
+  const at::Tensor mean = base.mean(0, false, at::kDouble);
+  return added.defined() ? mean + added.mean(0, false, at::kDouble) : mean;
+}
+
+at::Tensor StatisticsSink::Source::rows(int64_t begin, int64_t end) const {
+  const at::Tensor rows = base.slice(0, begin, end).to(at::kDouble);
+  return added.defined() ? rows + added.slice(0, begin, end) : rows;
+}
+
+at::Tensor StatisticsSink::Source::select(const at::Tensor& index) const {
+  const at::Tensor rows = base.index_select(0, index);
+  return added.defined() ? rows.to(at::kDouble) + added.index_select(0, index) : rows;
+}
+
+StatisticsSink::Selection StatisticsSink::select(const BlockBatch& batch) const {
+  Selection selection;
+  selection.sources = {
+      {.state = kInput, .base = batch.resid_pre, .added = {}, .known = batch.block > 0},
+      {.state = kOutput, .base = batch.resid_post}};
+  selection.links = {{kBlock, kInput, kOutput}};
+  if (batch.final_norm.defined()) {
+    selection.sources.push_back({.state = kNormed, .base = batch.final_norm});
+    selection.links.push_back({kToNorm, kInput, kNormed});
   }
-  const bool normed = batch.final_norm.defined();
-  start_target(output_, batch, batch.resid_post);
-  if (normed) {
-    start_target(normed_, batch, batch.final_norm);
+  if (options_.metrics.sublayers) {
+    add_sublayers(batch, selection);
+  }
+  return selection;
+}
+
+void StatisticsSink::add_sublayers(const BlockBatch& batch, Selection& selection) {
+  const at::Tensor& x = batch.resid_pre;
+  if (!batch.middle.is_same(x)) {
+    selection.sources.push_back({.state = kAfterAttention, .base = batch.middle});
+    selection.links.push_back({kAttention, kInput, kAfterAttention});
+    selection.links.push_back({kMlp, kAfterAttention, kOutput});
+    return;
+  }
+  // The stream with one of two parallel outputs is nowhere in the model: it is summed in fp64,
+  // where a small update loses no digits to the stream.
+  if (batch.attn_out.defined()) {
+    selection.sources.push_back({.state = kAfterAttention, .base = x, .added = batch.attn_out});
+    selection.links.push_back({kAttention, kInput, kAfterAttention});
+  }
+  if (batch.mlp_out.defined()) {
+    selection.sources.push_back({.state = kAfterMlp, .base = x, .added = batch.mlp_out});
+    selection.links.push_back({kMlp, kInput, kAfterMlp});
+  }
+}
+
+void StatisticsSink::observe(const BlockBatch& batch) {
+  const Selection selection = select(batch);
+  if (links_.empty()) {
+    start(selection);
+  }
+  for (const Source& source : selection.sources) {
+    if (!source.known) {
+      keep_rows(batch, source);
+    }
   }
   const at::Tensor others = options_.metrics.tokens ? not_first(batch) : at::Tensor();
   const int64_t rows = batch.resid_pre.size(0);
   for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
-    const int64_t end = std::min(begin + kRowsAtOnce, rows);
-    const at::Tensor kept =
-        others.defined() ? others.slice(0, begin, end).nonzero().squeeze(1) : at::Tensor();
-    const at::Tensor x = batch.resid_pre.slice(0, begin, end).to(at::kDouble);
-    const at::Tensor x_rows = kept_rows(x - shift_x_, kept);
-    if (batch.block == 0) {
-      inputs_[static_cast<size_t>(batch.fold)].add_lower(x_rows);
-    }
-    accumulate(output_, batch.fold, kept, x, x_rows, batch.resid_post.slice(0, begin, end));
-    if (normed) {
-      accumulate(normed_, batch.fold, kept, x, x_rows, batch.final_norm.slice(0, begin, end));
-    }
-  }
-  if (batch.block == 0 && options_.metrics.geometry) {
-    sampled_inputs_.push_back(sampled_of(batch, batch.resid_pre));
+    accumulate(batch, selection, others, begin, std::min(begin + kRowsAtOnce, rows));
   }
 }
 
-void StatisticsSink::start_inputs(const BlockBatch& batch) {
-  shift_x_ = batch.resid_pre.mean(0, false, at::kDouble);
-  inputs_ = zero_states(shift_x_, options_.folds);
-  inputs_known_ = true;
-}
-
-void StatisticsSink::start_target(Target& target, const BlockBatch& batch, const at::Tensor& y) {
-  if (!target.shift.defined()) {
-    target.shift = y.mean(0, false, at::kDouble);
-    target.states = zero_states(target.shift, options_.folds);
-    for (int64_t k = 0; k < options_.folds; ++k) {
-      target.x_update.push_back(at::zeros_like(target.states.front().gram).t());
-      target.update_square.push_back(at::zeros_like(target.shift));
+void StatisticsSink::start(const Selection& selection) {
+  for (const Source& source : selection.sources) {
+    if (!source.known) {
+      states_[source.state].start(source.mean(), options_.folds);
     }
   }
-  if (options_.metrics.geometry) {
-    target.sampled.push_back(sampled_of(batch, y));
+  links_ = selection.links;
+  for (const Link& link : links_) {
+    pairs_[link.pair].start(states_[link.x]);
   }
+}
+
+void StatisticsSink::keep_rows(const BlockBatch& batch, const Source& source) {
+  StateStatistics& state = states_[source.state];
   if (options_.metrics.tokens) {
-    target.first.push_back({batch.fold,
-                            batch.resid_pre.index_select(0, batch.first_tokens),
-                            y.index_select(0, batch.first_tokens)});
+    state.first.push_back({batch.fold, source.select(batch.first_tokens)});
   }
-}
-
-void StatisticsSink::accumulate(Target& target,
-                                int64_t fold_index,
-                                const at::Tensor& kept,
-                                const at::Tensor& x,
-                                const at::Tensor& x_rows,
-                                const at::Tensor& y_fp32) {
-  const auto fold = static_cast<size_t>(fold_index);
-  const at::Tensor y = y_fp32.to(at::kDouble);
-  const at::Tensor figures = Displacement::of_tokens(x, y);
-  target.all.add(figures);
-  if (kept.defined() && kept.numel() > 0) {
-    target.rest.add(figures.index_select(1, kept));
+  const bool sublayer = source.state == kAfterAttention || source.state == kAfterMlp;
+  if (!options_.metrics.geometry || sublayer) {
+    return;
   }
-  const at::Tensor y_rows = kept_rows(y - target.shift, kept);
-  target.states[fold].add_lower(y_rows);
-  const at::Tensor update = y_rows - x_rows;
-  target.x_update[fold].addmm_(x_rows.t(), update);
-  target.update_square[fold].add_(at::linalg_vector_norm(update, 2, {0}).square_());
-}
-
-at::Tensor StatisticsSink::sampled_of(const BlockBatch& batch, const at::Tensor& state) const {
   const auto& rows = options_.sampled_rows;
   const auto begin = std::lower_bound(rows.begin(), rows.end(), batch.first_row);
-  const auto end = std::lower_bound(begin, rows.end(), batch.first_row + state.size(0));
+  const auto end = std::lower_bound(begin, rows.end(), batch.first_row + source.base.size(0));
   std::vector<int64_t> local(begin, end);
   for (int64_t& row : local) {
     row -= batch.first_row;
   }
-  return state.index_select(0, at::tensor(local, at::kLong).to(state.device()));
+  state.sampled.push_back(source.select(at::tensor(local, at::kLong).to(source.base.device())));
+}
+
+void StatisticsSink::accumulate(const BlockBatch& batch,
+                                const Selection& selection,
+                                const at::Tensor& others,
+                                int64_t begin,
+                                int64_t end) {
+  const at::Tensor kept =
+      others.defined() ? others.slice(0, begin, end).nonzero().squeeze(1) : at::Tensor();
+  std::array<std::optional<StateRows>, kStates> rows;
+  for (const Source& source : selection.sources) {
+    StateStatistics& state = states_[source.state];
+    const StateRows& added = rows[source.state].emplace(source.rows(begin, end), state.shift, kept);
+    if (!source.known) {
+      state.folds[static_cast<size_t>(batch.fold)].add_lower(added.shifted);
+    }
+  }
+  for (const Link& link : selection.links) {
+    pairs_[link.pair].add(batch.fold, kept, *rows[link.x], *rows[link.y]);
+  }
 }
 
 void StatisticsSink::finish_block(int64_t block) {
   if (block == 0) {
-    for (StateMoments& state : inputs_) {
-      state.symmetrize();
-    }
-    embedding_norm_ = output_.all.norm_in();
+    embedding_norm_ = pairs_[kBlock].all.norm_in();
   }
-  results_.push_back(score(output_, /*score_inputs=*/block == 0 && options_.metrics.geometry));
-  if (block + 1 == options_.blocks) {
-    post_norm_ = score(normed_, /*score_inputs=*/false);
+  for (size_t state = block == 0 ? kInput : kOutput; state < kStates; ++state) {
+    for (StateMoments& fold : states_[state].folds) {
+      fold.symmetrize();
+    }
+  }
+  BlockScores scores =
+      score(*find_link(kBlock), /*score_inputs=*/block == 0 && options_.metrics.geometry);
+  if (options_.metrics.sublayers && scores.failure.empty()) {
+    scores.attention = score_sublayer(kAttention);
+    scores.mlp = score_sublayer(kMlp);
+  }
+  results_.push_back(std::move(scores));
+  if (const Link* link = find_link(kToNorm)) {
+    post_norm_ = score(*link, /*score_inputs=*/false);
   }
   // The states after this block are those before the next one.
-  inputs_ = std::move(output_.states);
-  shift_x_ = output_.shift;
-  output_ = {};
+  StateStatistics output = std::move(states_[kOutput]);
+  output.sampled.clear();
+  states_ = {};
+  states_[kInput] = std::move(output);
+  pairs_ = {};
+  links_.clear();
 }
 
-std::vector<PairMoments> StatisticsSink::pairs(const Target& target) const {
-  std::vector<PairMoments> folds;
-  for (size_t k = 0; k < target.states.size(); ++k) {
-    folds.push_back({inputs_[k], target.states[k], target.x_update[k], target.update_square[k]});
-  }
-  return folds;
+const StatisticsSink::Link* StatisticsSink::find_link(Pair pair) const {
+  const auto it = std::find_if(
+      links_.begin(), links_.end(), [&](const Link& link) { return link.pair == pair; });
+  return it == links_.end() ? nullptr : &*it;
 }
 
-std::vector<PairMoments> StatisticsSink::with_first_tokens(const std::vector<PairMoments>& rest,
-                                                           const Target& target) const {
-  std::vector<PairMoments> folds;
-  for (const PairMoments& fold : rest) {
-    folds.push_back(fold.clone());
-  }
-  for (const FirstTokens& first : target.first) {
-    folds[static_cast<size_t>(first.fold)].add_rows(
-        first.x.to(at::kDouble) - shift_x_, first.y.to(at::kDouble) - target.shift, 1);
-  }
-  return folds;
+std::vector<PairMoments> StatisticsSink::moments_of(const Link& link) const {
+  const StateStatistics& x = states_[link.x];
+  const StateStatistics& y = states_[link.y];
+  return options_.metrics.tokens ? pairs_[link.pair].moments_with_first(x, y)
+                                 : pairs_[link.pair].moments(x, y);
 }
 
-BlockScores StatisticsSink::score(Target& target, bool score_inputs) {
-  for (StateMoments& state : target.states) {
-    state.symmetrize();
-  }
+BlockScores StatisticsSink::score(const Link& link, bool score_inputs) {
   const MetricChoice& wanted = options_.metrics;
-  const std::vector<PairMoments> accumulated = pairs(target);
-  const std::vector<PairMoments> folds =
-      wanted.tokens ? with_first_tokens(accumulated, target) : accumulated;
+  const PairStatistics& sums = pairs_[link.pair];
+  const std::vector<PairMoments> folds = moments_of(link);
+  const std::vector<PairMoments> without_first =
+      wanted.tokens ? sums.moments(states_[link.x], states_[link.y]) : std::vector<PairMoments>();
   const PairMoments all = PairMoments::sum(folds);
   BlockScores scores;
   std::optional<PairScoring> pair;
   std::optional<PairScoring> rest;
   if (!finite(folds)) {
-    scores.failure = "the states of this block are not finite";
+    scores.failure = kNotFinite;
   } else {
     if (wanted.geometry) {
-      add_geometry_tasks(all.y, target.sampled, scores.geometry.emplace());
+      add_geometry_tasks(all.y, states_[link.y].sampled, scores.geometry.emplace());
     }
     if (wanted.linearity || wanted.baselines) {
       pair.emplace(all, folds, LinearityOptions{.baselines = wanted.baselines}).add_tasks(pool_);
     }
     if (wanted.tokens) {
-      scores.tokens = describe_first_tokens(target, all.y);
-      if (target.rest.n > 0) {
-        rest.emplace(
-                PairMoments::sum(accumulated), accumulated, LinearityOptions{.baselines = false})
+      scores.tokens = describe_first_tokens(link, all.y);
+      if (sums.rest.n > 0) {
+        rest.emplace(PairMoments::sum(without_first),
+                     without_first,
+                     LinearityOptions{.baselines = false})
             .add_tasks(pool_);
       }
     }
   }
   if (score_inputs) {
-    add_geometry_tasks(all.x, sampled_inputs_, embedding_geometry_.emplace());
+    add_geometry_tasks(all.x, states_[link.x].sampled, embedding_geometry_.emplace());
   }
   pool_.run();
-  sampled_inputs_.clear();
   if (pair) {
     PairScores solved = pair->finish();
     if (wanted.linearity) {
@@ -214,8 +238,28 @@ BlockScores StatisticsSink::score(Target& target, bool score_inputs) {
     scores.tokens->without_first = rest->finish().linearity;
   }
   if (wanted.linearity && scores.failure.empty()) {
-    scores.displacement = target.all;
+    scores.displacement = sums.all;
   }
+  return scores;
+}
+
+SublayerScores StatisticsSink::score_sublayer(Pair pair) {
+  SublayerScores scores;
+  const Link* link = find_link(pair);
+  if (link == nullptr) {
+    scores.failure = "the block has no such sublayer";
+    return scores;
+  }
+  const std::vector<PairMoments> folds = moments_of(*link);
+  if (!finite(folds)) {
+    scores.failure = kNotFinite;
+    return scores;
+  }
+  PairScoring scoring(PairMoments::sum(folds), folds, LinearityOptions{.baselines = false});
+  scoring.add_tasks(pool_);
+  pool_.run();
+  scores.linearity = scoring.finish().linearity;
+  scores.displacement = pairs_[pair].all;
   return scores;
 }
 
@@ -233,14 +277,15 @@ void StatisticsSink::add_geometry_tasks(const StateMoments& state,
   });
 }
 
-FirstTokenScores StatisticsSink::describe_first_tokens(const Target& target,
+FirstTokenScores StatisticsSink::describe_first_tokens(const Link& link,
                                                        const StateMoments& all) const {
+  const PairStatistics& sums = pairs_[link.pair];
   FirstTokenScores scores;
   const at::Tensor mean = all.mean();
   double first_variance = 0;
   double norm = 0;
-  for (const FirstTokens& first : target.first) {
-    const at::Tensor y = first.y.to(at::kDouble);
+  for (const StateStatistics::Kept& first : states_[link.y].first) {
+    const at::Tensor y = first.rows.to(at::kDouble);
     first_variance += (y - mean).square().sum().item<double>();
     norm += y.square().sum(1).sqrt().sum().item<double>();
     scores.count += y.size(0);
@@ -249,8 +294,8 @@ FirstTokenScores StatisticsSink::describe_first_tokens(const Target& target,
   const double variance = all.centered_diagonal().sum().item<double>();
   scores.variance_share = variance > 0 ? Score::of(first_variance / variance)
                                        : Score::missing("the states have no variance");
-  if (target.rest.n > 0) {
-    scores.rest = target.rest;
+  if (sums.rest.n > 0) {
+    scores.rest = sums.rest;
     return scores;
   }
   const Score single = Score::missing("every window is one token long");

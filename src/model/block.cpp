@@ -70,9 +70,9 @@ BlockOutput forward_post_norm_block(const DecoderConfig& config,
                                     at::Tensor* mlp_hidden) {
   BlockOutput out;
   out.attention = attention_addend(config, block, weights, x, layout, positions);
-  const at::Tensor middle = apply_norm(config, weights.attention_norm, x + out.attention);
-  out.mlp = mlp_sublayer(config, weights, middle, mlp_hidden);
-  out.resid_post = apply_norm(config, weights.mlp_norm, middle + out.mlp);
+  out.middle = apply_norm(config, weights.attention_norm, x + out.attention);
+  out.mlp = mlp_sublayer(config, weights, out.middle, mlp_hidden);
+  out.resid_post = apply_norm(config, weights.mlp_norm, out.middle + out.mlp);
   return out;
 }
 
@@ -85,7 +85,7 @@ BlockOutput forward_linear_block(const DecoderConfig& config,
   out.attention =
       apply_map(weights.map, normed ? apply_norm(config, weights.attention_norm, x) : x);
   out.mlp = at::zeros_like(x);
-  out.resid_post = x + out.attention;
+  out.middle = out.resid_post = x + out.attention;
   return out;
 }
 
@@ -134,14 +134,14 @@ BlockOutput forward_block(const DecoderConfig& config,
   const at::Tensor attention_input =
       form_has(config, own, Slot::kAttentionNormWeight) ? input(weights.attention_norm, x) : x;
   out.attention = attention_addend(config, block, weights, attention_input, layout, positions);
-  const at::Tensor middle = x + out.attention;
-  at::Tensor mlp_input = attention_input;
-  if (config.residual != ResidualKind::kParallelOneNorm) {
-    mlp_input = input(weights.mlp_norm, config.residual == ResidualKind::kSerial ? middle : x);
-  }
+  const at::Tensor after_attention = x + out.attention;
+  out.middle = config.residual == ResidualKind::kSerial ? after_attention : x;
+  const at::Tensor mlp_input = config.residual == ResidualKind::kParallelOneNorm
+                                   ? attention_input
+                                   : input(weights.mlp_norm, out.middle);
   out.mlp =
       addend(config, weights.mlp_output_norm, mlp_sublayer(config, weights, mlp_input, mlp_hidden));
-  out.resid_post = middle + out.mlp;
+  out.resid_post = after_attention + out.mlp;
   out.mlp_hidden = hidden;
   return out;
 }

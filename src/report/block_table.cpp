@@ -1,6 +1,7 @@
 #include "report/block_table.h"
 
-#include <iterator>
+#include <algorithm>
+#include <string_view>
 
 #include "report/columns.h"
 
@@ -38,23 +39,118 @@ const BlockColumn kColumns[] = {
      3},
 };
 
+const BlockColumn kPartColumns[] = {
+    {"attention",
+     "R²",
+     "sublayers.attention.linearity.update.held_out",
+     "held-out R² of what attention adds, from the stream that it reads",
+     3},
+    {"attention", "[interval]", "sublayers.attention.linearity.update.held_out_ci", "", 3, true},
+    {"attention",
+     "in-smp.",
+     "sublayers.attention.linearity.update.in_sample",
+     "R² of what attention adds, in sample",
+     3},
+    {"attention",
+     "ratio",
+     "sublayers.attention.norm.ratio",
+     "norm of what attention adds over norm of the stream after it",
+     3},
+    {"MLP",
+     "R²",
+     "sublayers.mlp.linearity.update.held_out",
+     "held-out R² of what the MLP adds, from the stream that it reads",
+     3},
+    {"MLP", "[interval]", "sublayers.mlp.linearity.update.held_out_ci", "", 3, true},
+    {"MLP",
+     "in-smp.",
+     "sublayers.mlp.linearity.update.in_sample",
+     "R² of what the MLP adds, in sample",
+     3},
+    {"MLP",
+     "ratio",
+     "sublayers.mlp.norm.ratio",
+     "norm of what the MLP adds over norm of the stream after it",
+     3},
+    {"removed",
+     "KL",
+     "damage.remove.kl",
+     "mean KL of the predictions in nats per token when the block is left out; damage.remove.ce "
+     "and "
+     ".top1: change of the cross-entropy in nats, share of tokens predicted as before",
+     3,
+     false,
+     true},
+    {"removed", "Δ CE", "damage.remove.ce", "", 3, false, true},
+    {"removed", "top-1", "damage.remove.top1", "", 3},
+    {"linear",
+     "KL",
+     "damage.linear.kl",
+     "the same when the block is replaced by its fitted map",
+     3,
+     false,
+     true},
+    {"linear", "Δ CE", "damage.linear.ce", "", 3, false, true},
+    {"linear", "top-1", "damage.linear.top1", "", 3},
+};
+
+// A score in sample is shown where there is none that is held out.
+bool stands_in(const ResultDocument& analysis, const BlockColumn& column) {
+  constexpr std::string_view kInSample = "in_sample";
+  if (!column.path.ends_with(kInSample)) {
+    return true;
+  }
+  std::string held_out = column.path;
+  held_out.replace(held_out.size() - kInSample.size(), kInSample.size(), "held_out");
+  return !analysis.any(held_out);
+}
+
+bool present(const ResultDocument& analysis, const BlockColumn& column) {
+  return analysis.any(column.interval ? column.path + ".low" : column.path);
+}
+
 }  // namespace
 
 std::vector<BlockColumn> block_columns(const ResultDocument& analysis) {
   std::vector<BlockColumn> columns;
   for (const BlockColumn& column : kColumns) {
-    if (analysis.any(column.interval ? column.path + ".low" : column.path)) {
+    if (present(analysis, column)) {
       columns.push_back(column);
     }
   }
   return columns;
 }
 
+std::vector<BlockColumn> part_columns(const ResultDocument& analysis) {
+  std::vector<BlockColumn> columns;
+  for (const BlockColumn& column : kPartColumns) {
+    if (present(analysis, column) && stands_in(analysis, column)) {
+      columns.push_back(column);
+    }
+  }
+  return columns;
+}
+
+std::vector<std::vector<BlockColumn>> block_tables(const ResultDocument& analysis) {
+  std::vector<std::vector<BlockColumn>> tables = {block_columns(analysis), part_columns(analysis)};
+  std::erase_if(tables, [](const auto& columns) { return columns.empty(); });
+  return tables;
+}
+
+std::vector<Row> rows_of(const ResultDocument& analysis, const std::vector<BlockColumn>& columns) {
+  const bool blocks_only = std::all_of(columns.begin(), columns.end(), [](const auto& column) {
+    return of_blocks_only(column.path);
+  });
+  return blocks_only ? analysis.blocks() : analysis.rows();
+}
+
 std::string block_cell(const Row& row, const BlockColumn& column) {
   if (column.interval) {
     return interval_text(row, column.path, column.decimals);
   }
-  return fixed(row.number(column.path), column.decimals);
+  const Number value = row.number(column.path);
+  return column.significant ? linscan::significant(value, column.decimals)
+                            : fixed(value, column.decimals);
 }
 
 }  // namespace linscan

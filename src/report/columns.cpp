@@ -64,7 +64,7 @@ struct Note {
 
 std::vector<Note> notes_of_path(const ResultDocument& analysis, const std::string& path) {
   std::vector<Note> notes;
-  for (const Row& row : analysis.rows()) {
+  for (const Row& row : of_blocks_only(path) ? analysis.blocks() : analysis.rows()) {
     if (row.number(path)) {
       continue;
     }
@@ -146,6 +146,10 @@ std::vector<ColumnGroup> group_columns(const std::vector<Column>& columns) {
   return groups;
 }
 
+bool of_blocks_only(std::string_view path) {
+  return path.starts_with("sublayers.") || path.starts_with("damage.");
+}
+
 bool cell_missing(const Row& row, const Column& column) {
   return column.interval ? !row.number(column.path + ".low") || !row.number(column.path + ".high")
                          : !row.number(column.path);
@@ -180,12 +184,14 @@ std::vector<std::string> missing_notes(const ResultDocument& analysis,
       lines.push_back(fmt::format("and {} more", notes.size() - kMaxNotes));
       break;
     }
-    lines.push_back(fmt::format("{}: {} ({})",
-                                shortened(note.paths, kMaxPaths, "metrics"),
-                                note.reason,
-                                note.rows.size() == analysis.rows().size()
-                                    ? "all blocks"
-                                    : shortened(note.rows, kMaxRows, "blocks")));
+    lines.push_back(fmt::format(
+        "{}: {} ({})",
+        shortened(note.paths, kMaxPaths, "metrics"),
+        note.reason,
+        note.rows.size() == (of_blocks_only(note.paths.front()) ? analysis.blocks().size()
+                                                                : analysis.rows().size())
+            ? "all blocks"
+            : shortened(note.rows, kMaxRows, "blocks")));
   }
   return lines;
 }

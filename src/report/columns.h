@@ -27,6 +27,9 @@ struct ColumnGroup {
 };
 std::vector<ColumnGroup> group_columns(const std::vector<Column>& columns);
 
+// Metrics that the post-norm point cannot have: of sublayers, and of damage.
+bool of_blocks_only(std::string_view path);
+
 // The cell of a column: a number at the metric's precision, "[low, high]", or the missing mark.
 std::string cell_text(const Row& row, const Column& column);
 bool cell_missing(const Row& row, const Column& column);

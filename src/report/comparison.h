@@ -51,6 +51,17 @@ inline constexpr ComparedMetric kUpdateScore{
     "update R²", "linearity.update.held_out", "linearity.update.in_sample"};
 inline constexpr ComparedMetric kStreamScore{
     "stream R²", "linearity.stream.held_out", "linearity.stream.in_sample"};
+inline constexpr ComparedMetric kAttentionScore{"attention update R²",
+                                                "sublayers.attention.linearity.update.held_out",
+                                                "sublayers.attention.linearity.update.in_sample"};
+inline constexpr ComparedMetric kMlpScore{"MLP update R²",
+                                          "sublayers.mlp.linearity.update.held_out",
+                                          "sublayers.mlp.linearity.update.in_sample"};
+inline constexpr ComparedMetric kAttentionRatio{"attention norm ratio",
+                                                "sublayers.attention.norm.ratio"};
+inline constexpr ComparedMetric kMlpRatio{"MLP norm ratio", "sublayers.mlp.norm.ratio"};
+inline constexpr ComparedMetric kRemovedKl{"removed KL", "damage.remove.kl"};
+inline constexpr ComparedMetric kLinearKl{"linear KL", "damage.linear.kl"};
 // Those that are shown, in the order of the figures.
 inline constexpr std::array kComparedMetrics = {
     kUpdateScore,
@@ -60,7 +71,13 @@ inline constexpr std::array kComparedMetrics = {
     ComparedMetric{"block influence", "block_influence"},
     ComparedMetric{"anisotropy", "geometry.anisotropy"},
     ComparedMetric{"effective rank", "geometry.effective_rank"},
-    ComparedMetric{"intrinsic dimension", "geometry.intrinsic_dimension"}};
+    ComparedMetric{"intrinsic dimension", "geometry.intrinsic_dimension"},
+    kAttentionScore,
+    kMlpScore,
+    kAttentionRatio,
+    kMlpRatio,
+    kRemovedKl,
+    kLinearKl};
 // Every path of them once: what JSON and CSV hold.
 std::vector<std::string> compared_paths();
 

@@ -284,6 +284,54 @@ void add_geometry_figure(const Comparison& comparison, std::vector<ComparisonFig
        metrics});
 }
 
+void add_sublayer_figure(const Comparison& comparison, std::vector<ComparisonFigure>& figures) {
+  const std::vector<ComparedMetric> metrics = {
+      kAttentionScore, kMlpScore, kAttentionRatio, kMlpRatio};
+  std::vector<Chart> charts;
+  for (const ComparedMetric& metric : {kAttentionScore, kMlpScore}) {
+    Chart chart = metric_chart(comparison, metric, fmt::format("sublayer-{}", charts.size()));
+    chart.y = r2_axis_from_zero(std::string(metric.label), chart.series);
+    charts.push_back(std::move(chart));
+  }
+  if (!has_points(charts[0]) && !has_points(charts[1])) {
+    return;
+  }
+  figures.push_back(
+      {{"fig-sublayers",
+        "Which half of the block is linear?",
+        framed(comparison, metrics, side_by_side(charts, 2, Naming::kBeside)),
+        "The share of the variance of what attention (left) and the MLP (right) add that an affine "
+        "map of the stream they read predicts." +
+            std::string(kOverDepth) + score_sentence(comparison, kAttentionScore),
+        "A map of single tokens sees nothing of the other tokens that attention reads.",
+        {}},
+       metrics});
+}
+
+void add_damage_figure(const Comparison& comparison, std::vector<ComparisonFigure>& figures) {
+  const std::vector<ComparedMetric> metrics = {kRemovedKl, kLinearKl};
+  std::vector<Chart> charts;
+  for (const ComparedMetric& metric : metrics) {
+    Chart chart = metric_chart(comparison, metric, fmt::format("damage-{}", charts.size()));
+    chart.y.label += ", nats per token (log)";
+    chart.y.logarithmic = true;
+    charts.push_back(std::move(chart));
+  }
+  if (!has_points(charts[0]) && !has_points(charts[1])) {
+    return;
+  }
+  figures.push_back(
+      {{"fig-damage",
+        "What do the models lose without a block?",
+        framed(comparison, metrics, side_by_side(charts, 2, Naming::kBeside)),
+        "KL of the predictions when one block is left out (left) or replaced by its fitted map "
+        "(right); zero is not drawn." +
+            std::string(kOverDepth),
+        "In nats per token of each model's own tokenizer: a longer token carries more of them.",
+        {}},
+       metrics});
+}
+
 }  // namespace
 
 ChartSeries model_style(size_t index) {
@@ -303,6 +351,8 @@ std::vector<ComparisonFigure> make_comparison_figures(const Comparison& comparis
   add_in_sample_figure(comparison, figures);
   add_norm_figure(comparison, figures);
   add_geometry_figure(comparison, figures);
+  add_sublayer_figure(comparison, figures);
+  add_damage_figure(comparison, figures);
   return figures;
 }
 

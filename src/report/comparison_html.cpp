@@ -99,7 +99,7 @@ TextTable data_table(const Comparison& comparison, const ComparedMetric& metric)
     table.columns.push_back(
         {"", model.label + (is_in_sample(model.analysis, metric) ? " (in sample)" : "")});
     blocks = std::max(blocks, model.analysis.blocks().size());
-    post_norm |= model.analysis.post_norm().has_value();
+    post_norm |= model.analysis.post_norm() && !of_blocks_only(metric.path);
   }
   const auto add_row = [&](const std::string& name, const auto& find) {
     table.rows.push_back({name});

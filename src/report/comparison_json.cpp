@@ -5,6 +5,7 @@
 #include <set>
 
 #include "linscan/base/version.h"
+#include "report/columns.h"
 #include "report/comparison.h"
 #include "report/run_facts.h"
 #include "report/text.h"
@@ -34,7 +35,7 @@ Json curve(const ResultDocument& analysis, const std::string& path) {
     json["low"] = std::move(low);
     json["high"] = std::move(high);
   }
-  if (analysis.post_norm()) {
+  if (analysis.post_norm() && !of_blocks_only(path)) {
     json["post_norm"] = number_or_null(analysis.post_norm()->number(path));
   }
   return json;
@@ -154,7 +155,8 @@ std::string render_comparison_csv(const std::vector<ComparisonInput>& inputs) {
         add_csv_row(
             model, model.analysis.blocks()[i], normalised_depth(model.analysis, i), path, out);
       }
-      if (const std::optional<Row>& post_norm = model.analysis.post_norm(); post_norm) {
+      if (const std::optional<Row>& post_norm = model.analysis.post_norm();
+          post_norm && !of_blocks_only(path)) {
         add_csv_row(model, *post_norm, 1.0, path, out);
       }
     }

@@ -61,9 +61,12 @@ std::vector<Figure> make_figures(const ResultDocument& analysis) {
   std::vector<Figure> figures;
   for (const auto make : {update_figure,
                           stream_figure,
+                          damage_figure,
+                          correlation_figure,
                           ladder_figure,
                           rank_figure,
                           norm_figure,
+                          sublayer_figure,
                           geometry_figure,
                           outlier_figure}) {
     if (std::optional<Figure> figure = make(analysis); figure) {

@@ -8,6 +8,7 @@
 
 #include "report/chart.h"
 #include "report/document.h"
+#include "report/text_table.h"
 
 namespace linscan {
 
@@ -27,11 +28,21 @@ std::vector<Figure> make_figures(const ResultDocument& analysis);
 // Single figures, nothing where no metric of theirs is there.
 std::optional<Figure> update_figure(const ResultDocument& analysis);
 std::optional<Figure> stream_figure(const ResultDocument& analysis);
+std::optional<Figure> damage_figure(const ResultDocument& analysis);
+std::optional<Figure> correlation_figure(const ResultDocument& analysis);
+std::optional<Figure> sublayer_figure(const ResultDocument& analysis);
 std::optional<Figure> ladder_figure(const ResultDocument& analysis);
 std::optional<Figure> rank_figure(const ResultDocument& analysis);
 std::optional<Figure> norm_figure(const ResultDocument& analysis);
 std::optional<Figure> geometry_figure(const ResultDocument& analysis);
 std::optional<Figure> outlier_figure(const ResultDocument& analysis);
+
+// Rank correlations of the scores with the damage, one score per row; no rows where there are none.
+TextTable correlation_table(const ResultDocument& analysis);
+inline constexpr std::string_view kCorrelationRemark =
+    "ρ: Spearman's rank correlation over the blocks; positive where the blocks that the score "
+    "calls "
+    "the hardest to do without (little linear, far moved, large update) do the most damage";
 
 // Shared by them.
 

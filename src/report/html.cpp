@@ -39,6 +39,10 @@ std::string head_note(const ResultDocument& analysis, const Column& column) {
 void add_row(Markup& html, const Row& row, const std::vector<Column>& columns) {
   html.open("tr").element("th", {{"scope", "row"}}, row_label(row));
   for (const Column& column : columns) {
+    if (row.name() == "post_norm" && of_blocks_only(column.path)) {
+      html.element("td", "");
+      continue;
+    }
     const bool missing = cell_missing(row, column);
     html.element(
         "td",
@@ -96,7 +100,10 @@ void add_metric_table(Markup& html,
                  head_text(column, prefix));
   }
   html.close().close().newline().open("tbody").newline();
-  for (const Row& row : analysis.rows()) {
+  const bool blocks_only = std::all_of(columns.begin(), columns.end(), [](const Column& column) {
+    return of_blocks_only(column.path);
+  });
+  for (const Row& row : blocks_only ? analysis.blocks() : analysis.rows()) {
     add_row(html, row, columns);
   }
   html.close().close().close().newline();

@@ -15,7 +15,8 @@ namespace linscan {
 // The style sheet of the page: type, colours for light, dark and print, marks of the drawings.
 std::string_view page_style();
 
-// A table of these columns, one row per block and one for the post-norm point. Missing cells say
+// A table of these columns, one row per block and, where any of them applies to it, one for the
+// post-norm point. Missing cells say
 // why when the pointer rests on them. `prefix` is stripped from the paths in the heads.
 void add_metric_table(Markup& html,
                       const ResultDocument& analysis,

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "linscan/report/report.h"
 #include "report/block_table.h"
 #include "report/columns.h"
 #include "report/facts.h"
+#include "report/figures.h"
 #include "report/text.h"
 #include "report/text_table.h"
 
@@ -28,7 +30,7 @@ std::string blocks_table(const ResultDocument& analysis, const std::vector<Block
   for (const BlockColumn& column : columns) {
     table.columns.push_back({column.group, column.head});
   }
-  for (const Row& row : analysis.rows()) {
+  for (const Row& row : rows_of(analysis, columns)) {
     table.rows.push_back({row_label(row)});
     for (const BlockColumn& column : columns) {
       table.rows.back().push_back(block_cell(row, column));
@@ -49,7 +51,7 @@ void add_notes(const ResultDocument& analysis,
       out += fmt::format("- `{}`: {}\n", column.path, markdown_text(column.meaning));
     }
   }
-  if (analysis.post_norm()) {
+  if (rows_of(analysis, columns).size() > analysis.blocks().size()) {
     out += "- post-norm: the last block against the state after the final norm\n";
   }
   for (const std::string& note : missing_notes(analysis, paths)) {
@@ -78,11 +80,18 @@ std::string render_markdown(const Json& document) {
   add_list("Warnings", analysis.warnings(), out);
   add_list("Summary", summarize(analysis), out);
   out += "## Blocks\n\n";
-  if (const std::vector<BlockColumn> columns = block_columns(analysis); columns.empty()) {
+  const std::vector<std::vector<BlockColumn>> tables = block_tables(analysis);
+  if (tables.empty()) {
     out += "No metric of the blocks is in this result.\n";
-  } else {
-    out += blocks_table(analysis, columns) + '\n';
+  }
+  std::string gap;
+  for (const std::vector<BlockColumn>& columns : tables) {
+    out += std::exchange(gap, "\n") + blocks_table(analysis, columns) + '\n';
     add_notes(analysis, columns, out);
+  }
+  if (const TextTable correlations = correlation_table(analysis); !correlations.rows.empty()) {
+    out += "\n## Which score finds the damage\n\n" + draw_markdown_table(correlations) + '\n' +
+           markdown_text(kCorrelationRemark) + ".\n";
   }
   if (const std::string text = analysis.text("protocol.description"); !text.empty()) {
     out += fmt::format("\nProtocol ({}): {}\n",

@@ -198,6 +198,36 @@ void describe_first_tokens(const ResultDocument& analysis, std::vector<std::stri
   out.push_back(text + ".");
 }
 
+void describe_sublayers(const ResultDocument& analysis, std::vector<std::string>& out) {
+  const Number attention =
+      median(ranked(analysis, "sublayers.attention.linearity.update.held_out"));
+  const Number mlp = median(ranked(analysis, "sublayers.mlp.linearity.update.held_out"));
+  if (attention && mlp) {
+    out.push_back(fmt::format(
+        "The held-out R² of what a sublayer adds is {} for attention and {} for the MLP "
+        "in the median block.",
+        fixed(attention, 3),
+        fixed(mlp, 3)));
+  }
+}
+
+void describe_edit(const ResultDocument& analysis,
+                   std::string_view path,
+                   std::string_view edit,
+                   std::vector<std::string>& out) {
+  const std::vector<Scored> scored = ranked(analysis, path);
+  if (scored.size() > 1) {
+    out.push_back(
+        fmt::format("{}, block {} moves the predictions the least (KL {}) and block {} "
+                    "the most ({}).",
+                    edit,
+                    scored.front().second->name(),
+                    significant(scored.front().first, 2),
+                    scored.back().second->name(),
+                    significant(scored.back().first, 2)));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> summarize(const ResultDocument& analysis) {
@@ -206,11 +236,17 @@ std::vector<std::string> summarize(const ResultDocument& analysis) {
   describe_stream(analysis, out);
   describe_sample(analysis, out);
   describe_first_tokens(analysis, out);
+  describe_sublayers(analysis, out);
+  describe_edit(analysis, "damage.remove.kl", "Left out alone", out);
+  describe_edit(analysis, "damage.linear.kl", "Replaced by its fitted map", out);
   if (!out.empty()) {
-    out.push_back(
-        "A score describes how well a linear map predicts activations on this text. It "
-        "does not say what happens to the model's predictions when a block is removed or "
-        "replaced.");
+    const bool damage = analysis.any("damage.remove.kl") || analysis.any("damage.linear.kl");
+    out.push_back(std::string("A score describes how well a linear map predicts activations on "
+                              "this text. ") +
+                  (damage ? "The damage says what happens to the predictions when that block alone "
+                            "is edited, not what several edits do together."
+                          : "It does not say what happens to the model's predictions when a block "
+                            "is removed or replaced."));
   }
   return out;
 }

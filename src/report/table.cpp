@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "linscan/report/report.h"
 #include "report/block_table.h"
 #include "report/columns.h"
 #include "report/facts.h"
+#include "report/figures.h"
 #include "report/text.h"
 #include "report/text_table.h"
 
@@ -48,7 +50,7 @@ TextTable block_text_table(const ResultDocument& analysis,
     table.columns.push_back(
         {column.group, column.head, false, column.interval ? " " : "  "});  // close to its score
   }
-  for (const Row& row : analysis.rows()) {
+  for (const Row& row : rows_of(analysis, columns)) {
     table.rows.push_back({row.name() == "post_norm" ? std::string(kPostNorm) : row.name()});
     for (const BlockColumn& column : columns) {
       table.rows.back().push_back(block_cell(row, column));
@@ -70,7 +72,7 @@ void add_footnotes(const ResultDocument& analysis,
       add_wrapped("", column.path + ": " + column.meaning, out);
     }
   }
-  if (analysis.post_norm()) {
+  if (rows_of(analysis, columns).size() > analysis.blocks().size()) {
     add_wrapped("",
                 "+norm: the last block against the state after the final norm; the row above "
                 "it stops before that norm",
@@ -85,13 +87,19 @@ void add_footnotes(const ResultDocument& analysis,
 
 std::string render_table(const Json& document) {
   const ResultDocument analysis(document);
-  const std::vector<BlockColumn> columns = block_columns(analysis);
+  const std::vector<std::vector<BlockColumn>> tables = block_tables(analysis);
   std::string out = header(analysis) + "\n";
-  if (columns.empty()) {
+  if (tables.empty()) {
     out += "no metric of the blocks is in this result\n";
-  } else {
-    out += draw_text_table(block_text_table(analysis, columns));
+  }
+  std::string gap;
+  for (const std::vector<BlockColumn>& columns : tables) {
+    out += std::exchange(gap, "\n") + draw_text_table(block_text_table(analysis, columns));
     add_footnotes(analysis, columns, out);
+  }
+  if (const TextTable correlations = correlation_table(analysis); !correlations.rows.empty()) {
+    out += "\n" + draw_text_table(correlations) + "\n";
+    add_wrapped("", kCorrelationRemark, out);
   }
   const std::vector<std::string> warnings = analysis.warnings();
   if (!warnings.empty()) {

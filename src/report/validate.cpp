@@ -237,6 +237,51 @@ void check_environment(const Json& document) {
   }
 }
 
+// Dotted metric paths as keys, each with a correlation.
+void check_correlations(const Json& scores, const std::string& where) {
+  require_object(scores, where);
+  LINSCAN_CHECK(scores.size() <= kMaxMetricsPerBlock,
+                kInput,
+                "result: {}: {} entries, more than {}",
+                where,
+                scores.size(),
+                kMaxMetricsPerBlock);
+  for (const auto& item : scores.items()) {
+    const std::string path = fmt::format("{}[\"{}\"]", where, clean_text(item.key()));
+    LINSCAN_CHECK(item.key().size() <= 256, kInput, "result: {}: is no metric's path", where);
+    check_number_or_null(item.value(), path);
+    LINSCAN_CHECK(item.value().is_null() || std::abs(item.value().get<double>()) <= 1,
+                  kInput,
+                  "result: {}: {} is not a correlation",
+                  path,
+                  item.value().dump());
+  }
+}
+
+// What the damage of all blocks was measured on, and how the scores go with it.
+void check_damage(const Json& damage) {
+  require_object(damage, "damage");
+  for (const char* key : {"tokens", "windows"}) {
+    if (const auto it = damage.find(key); it != damage.end()) {
+      check_count(*it, fmt::format("damage.{}", key));
+    }
+  }
+  if (const auto dense = damage.find("dense"); dense != damage.end()) {
+    require_object(*dense, "damage.dense");
+    check_optional_number(*dense, "ce", "damage.dense");
+    check_optional_number(*dense, "perplexity", "damage.dense");
+  }
+  if (const auto table = damage.find("rank_correlation"); table != damage.end()) {
+    require_object(*table, "damage.rank_correlation");
+    for (const auto& item : table->items()) {
+      check_correlations(item.value(), "damage.rank_correlation." + clean_text(item.key()));
+    }
+  }
+  if (const auto missing = damage.find("missing"); missing != damage.end()) {
+    check_missing(*missing, "damage.missing");
+  }
+}
+
 void check_schema(const Json& document) {
   LINSCAN_CHECK(document.is_object(),
                 kInput,
@@ -281,6 +326,9 @@ void validate_analysis(const Json& document) {
   check_string_list(document, "warnings");
   if (const auto metrics = document.find("metrics"); metrics != document.end()) {
     check_definitions(*metrics);
+  }
+  if (const auto damage = document.find("damage"); damage != document.end() && !damage->is_null()) {
+    check_damage(*damage);
   }
   check_blocks(require(document, "blocks", ""));
   for (const char* key : {"embedding", "post_norm"}) {

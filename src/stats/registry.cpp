@@ -1,12 +1,19 @@
 #include "linscan/stats/registry.h"
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "stats/registry_groups.h"
+
 namespace linscan {
 namespace {
 
 constexpr std::string_view kPaper = "Razzhigaev et al. 2024, arXiv 2405.12250, section 3.1";
 constexpr std::string_view kOurs = "docs/metrics.md";
 
-constexpr std::string_view kGroups[] = {"linearity", "baselines", "geometry", "tokens"};
+constexpr std::string_view kGroups[] = {
+    "linearity", "baselines", "geometry", "sublayers", "damage", "tokens"};
 
 // X: states before the block, Y: after it, D = Y - X, all centred; ||.|| Frobenius; tr S_yy =
 // ||Y||^2.
@@ -338,10 +345,31 @@ constexpr MetricInfo kMetrics[] = {
      kOurs},
 };
 
+std::vector<MetricInfo> all_metrics() {
+  std::vector<MetricInfo> linearity;
+  std::copy_if(std::begin(kMetrics),
+               std::end(kMetrics),
+               std::back_inserter(linearity),
+               [](const MetricInfo& metric) { return metric.group == "linearity"; });
+  const std::vector<MetricInfo> sublayers = sublayer_metrics(linearity);
+  std::vector<MetricInfo> all;
+  for (const std::string_view group : kGroups) {
+    for (const std::span<const MetricInfo> part :
+         {std::span<const MetricInfo>(kMetrics), std::span(sublayers), damage_metrics()}) {
+      std::copy_if(
+          part.begin(), part.end(), std::back_inserter(all), [&](const MetricInfo& metric) {
+            return metric.group == group;
+          });
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 std::span<const MetricInfo> metric_registry() {
-  return kMetrics;
+  static const std::vector<MetricInfo> metrics = all_metrics();
+  return metrics;
 }
 
 std::span<const std::string_view> metric_groups() {

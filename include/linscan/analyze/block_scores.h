@@ -20,12 +20,21 @@ struct FirstTokenScores {
   Score variance_share;
 };
 
+// One sublayer with its own input: from the stream that it reads to the stream with what it adds.
+struct SublayerScores {
+  LinearityScores linearity;
+  std::optional<Displacement> displacement;
+  std::string failure;  // set when the sublayer could not be scored: why
+};
+
 // Groups that were not asked for are absent.
 struct BlockScores {
   std::optional<LinearityScores> linearity;
   std::optional<Displacement> displacement;
   std::optional<BaselineScores> baselines;
   std::optional<GeometryScores> geometry;
+  std::optional<SublayerScores> attention;
+  std::optional<SublayerScores> mlp;
   std::optional<FirstTokenScores> tokens;
   std::string failure;  // set when the block could not be scored at all: why
 };

@@ -15,7 +15,8 @@ namespace linscan {
 struct PlanRequest {
   at::ScalarType compute_dtype;
   int64_t memory_limit;  // bytes
-  bool pair_statistics;  // moments of every block: linearity, baselines, geometry, tokens
+  bool pair_statistics;  // moments of every block are taken
+  bool sublayers;        // and of attention and MLP
   bool first_tokens;     // their rows are kept too
   int64_t sampled_rows;  // kept for the intrinsic dimension
   bool logits;           // the head is run

@@ -19,8 +19,9 @@ struct BlockBatch {
   const at::Tensor&
       first_tokens;  // (B) int64: rows of the batch that are the first token of their window
   const at::Tensor& resid_pre;   // (N, C)
-  const at::Tensor& attn_out;    // (N, C)
-  const at::Tensor& mlp_out;     // (N, C)
+  const at::Tensor& attn_out;    // (N, C); undefined where the block has no attention
+  const at::Tensor& middle;      // (N, C): what the MLP sublayer reads, see BlockOutput
+  const at::Tensor& mlp_out;     // (N, C); undefined where it has no MLP
   const at::Tensor& resid_post;  // (N, C)
   at::Tensor final_norm;         // (N, C), defined in the last block only
   at::Tensor logits;  // (N, V), defined in the last block and only when a sink wants them

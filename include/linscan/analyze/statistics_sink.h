@@ -4,11 +4,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "linscan/analyze/block_scores.h"
+#include "linscan/analyze/pair_statistics.h"
 #include "linscan/analyze/sink.h"
 #include "linscan/base/task_pool.h"
 #include "linscan/stats/geometry.h"
@@ -20,9 +22,12 @@ struct MetricChoice {
   bool linearity = false;
   bool baselines = false;
   bool geometry = false;
+  bool sublayers = false;
+  bool damage = false;  // by editing the model: not of the statistics
   bool tokens = false;
 
-  bool any() const { return linearity || baselines || geometry || tokens; }
+  // Whether anything is taken from the states of the blocks.
+  bool statistics() const { return linearity || baselines || geometry || sublayers || tokens; }
 };
 
 struct StatisticsOptions {
@@ -34,8 +39,8 @@ struct StatisticsOptions {
   int workers = 1;  // scores that are solved at once
 };
 
-// Scores x -> y for one target y of the block that runs: its own output, or the final-norm state of
-// the last block.
+// Scores the pairs x -> y of the block that runs: from its input to its output, to the final-norm
+// state of the last block, and across each sublayer.
 class StatisticsSink final : public Sink {
  public:
   explicit StatisticsSink(StatisticsOptions options);
@@ -50,61 +55,63 @@ class StatisticsSink final : public Sink {
   double embedding_norm() const { return embedding_norm_; }
 
  private:
-  // First tokens of the windows of one fold; x and y (n, C) fp32, in arrival order.
-  struct FirstTokens {
-    int64_t fold;
-    at::Tensor x;
-    at::Tensor y;
+  // Sets of states of the running block. Serial sublayers: the stream after attention is what the
+  // MLP reads, and the MLP ends in the output. Parallel ones both read the input, and each one's
+  // output is added to it alone.
+  enum State : size_t { kInput, kOutput, kNormed, kAfterAttention, kAfterMlp, kStates };
+  // Pairs of them.
+  enum Pair : size_t { kBlock, kToNorm, kAttention, kMlp, kPairs };
+
+  // The rows of one state in a batch, (N, C) fp32: `base`, or base + added, summed in fp64.
+  struct Source {
+    State state;
+    at::Tensor base;
+    at::Tensor added = {};
+    bool known = false;  // the moments are there already, from the block before
+
+    at::Tensor mean() const;                            // (C) fp64
+    at::Tensor rows(int64_t begin, int64_t end) const;  // (end - begin, C) fp64
+    at::Tensor select(const at::Tensor& index) const;   // (., C) fp32 or fp64
+  };
+  struct Link {
+    Pair pair;
+    State x, y;
   };
 
-  // One target's accumulators. With the metric group "tokens" the moments are those of all tokens
-  // but the first of their window: adding the few first ones afterwards is exact, taking them out
-  // again is not where they are huge.
-  struct Target {
-    at::Tensor shift;  // (C) fp64, near the mean of the target; undefined before its first batch
-    std::vector<StateMoments> states;  // of the target, one per fold
-    std::vector<at::Tensor> x_update;  // one per fold, and the next: see PairMoments
-    std::vector<at::Tensor> update_square;
-    Displacement all;
-    Displacement rest;  // without first tokens
-    std::vector<FirstTokens> first;
-    std::vector<at::Tensor> sampled;  // rows for the intrinsic dimension
+  // What of a batch is summed.
+  struct Selection {
+    std::vector<Source> sources;
+    std::vector<Link> links;
   };
+  Selection select(const BlockBatch& batch) const;
+  static void add_sublayers(const BlockBatch& batch, Selection& selection);
+  // The sums of what the first batch of a block selects.
+  void start(const Selection& selection);
+  void keep_rows(const BlockBatch& batch, const Source& source);
+  // rows [begin, end) of the batch, of which `others` (N) bool are not first tokens; undefined:
+  // all.
+  void accumulate(const BlockBatch& batch,
+                  const Selection& selection,
+                  const at::Tensor& others,
+                  int64_t begin,
+                  int64_t end);
 
-  void start_inputs(const BlockBatch& batch);
-  // rest  rows of the batch that are not the first of their window, undefined without the group
-  // "tokens"; x_rows  those rows, or all, of resid_pre: fp64 and shifted.
-  void start_target(Target& target, const BlockBatch& batch, const at::Tensor& y);
-  // Adds some rows of a batch. kept: those that are not first tokens, undefined for all; x (N, C)
-  // fp64; x_rows (kept, C) fp64, shifted; y_fp32 (N, C).
-  void accumulate(Target& target,
-                  int64_t fold_index,
-                  const at::Tensor& kept,
-                  const at::Tensor& x,
-                  const at::Tensor& x_rows,
-                  const at::Tensor& y_fp32);
-  at::Tensor sampled_of(const BlockBatch& batch, const at::Tensor& state) const;
-  BlockScores score(Target& target, bool score_inputs);
+  const Link* find_link(Pair pair) const;
+  BlockScores score(const Link& link, bool score_inputs);
+  SublayerScores score_sublayer(Pair pair);
+  std::vector<PairMoments> moments_of(const Link& link) const;  // of all tokens
   // Tasks that fill `scores` of one state; `state` and `sampled` must outlive them.
   void add_geometry_tasks(const StateMoments& state,
                           const std::vector<at::Tensor>& sampled,
                           GeometryScores& scores);
   // All but the scores without first tokens.
-  FirstTokenScores describe_first_tokens(const Target& target, const StateMoments& all) const;
-  // What was accumulated, one per fold.
-  std::vector<PairMoments> pairs(const Target& target) const;
-  std::vector<PairMoments> with_first_tokens(const std::vector<PairMoments>& rest,
-                                             const Target& target) const;
+  FirstTokenScores describe_first_tokens(const Link& link, const StateMoments& all) const;
 
   StatisticsOptions options_;
   TaskPool pool_;
-  at::Tensor shift_x_;
-  std::vector<StateMoments> inputs_;  // moments of resid_pre, of the same rows as Target::states;
-                                      // from block 1 on those of the previous output
-  bool inputs_known_ = false;
-  std::vector<at::Tensor> sampled_inputs_;  // resid_pre.0 only
-  Target output_;
-  Target normed_;
+  std::array<StateStatistics, kStates> states_;
+  std::array<PairStatistics, kPairs> pairs_;
+  std::vector<Link> links_;  // of the running block
   std::vector<BlockScores> results_;
   std::optional<BlockScores> post_norm_;
   std::optional<GeometryScores> embedding_geometry_;

@@ -109,6 +109,9 @@ int64_t attention_score_bytes(const DecoderConfig& config);
 struct BlockOutput {
   at::Tensor attention;   // attn_out: added to the stream by the attention sublayer, after its norm
                           // and scale
+  at::Tensor middle;      // the stream that the MLP sublayer reads: after attention (and after its
+                          // norm, where norms are on the stream), or with parallel sublayers
+                          // resid_pre, the same tensor
   at::Tensor mlp;         // mlp_out: added to the stream by the MLP sublayer
   at::Tensor resid_post;  // the stream after the block
   at::Tensor mlp_hidden;  // (N, F) compute dtype, what the MLP's down projection reads; undefined

@@ -8,9 +8,8 @@
 namespace linscan {
 
 struct MetricInfo {
-  std::string_view path;  // where it stands in a block of result.json: "linearity.stream.held_out"
-  std::string_view
-      group;  // what --metrics calls it: "linearity", "baselines", "geometry", "tokens"
+  std::string_view path;   // where it stands in a block of result.json: "linearity.stream.held_out"
+  std::string_view group;  // what --metrics calls it: "linearity", "baselines", ...
   std::string_view label;  // for people, in tables and plots
   std::string_view formula;
   std::string_view meaning;

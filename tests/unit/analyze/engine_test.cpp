@@ -224,6 +224,7 @@ TEST(PlanMemory, Limit_DecidesWhereTheStreamIs) {
   PlanRequest request{.compute_dtype = at::kFloat,
                       .memory_limit = int64_t{1} << 40,
                       .pair_statistics = true,
+                      .sublayers = false,
                       .first_tokens = true,
                       .sampled_rows = 4096,
                       .logits = false,
@@ -251,6 +252,26 @@ TEST(PlanMemory, Limit_DecidesWhereTheStreamIs) {
   }
 }
 
+TEST(PlanMemory, Sublayers_AddTheirMomentsAndFirstTokens) {
+  const testing::TemporaryFolder folder;
+  write_llama(folder);
+  const Model model = open_model(folder.path());
+  const TokenWindows windows = make_windows({{8, 0}, {8, 1}}, kVocabulary);
+  const FoldPlan folds = assign_folds(windows, 2, 0);
+  PlanRequest request{.compute_dtype = at::kFloat,
+                      .memory_limit = int64_t{1} << 40,
+                      .pair_statistics = true,
+                      .sublayers = false,
+                      .first_tokens = true,
+                      .sampled_rows = 0,
+                      .logits = false};
+  const int64_t without = plan_memory(model, windows, folds, request).statistics;
+  request.sublayers = true;
+  const int64_t with = plan_memory(model, windows, folds, request).statistics;
+  // Serial: the state between the two and two pairs for each of two folds; two windows.
+  EXPECT_EQ(with - without, 2 * 3 * kHidden * kHidden * 8 + 2 * 2 * kHidden * 4);
+}
+
 // Where solving and not the batches decides, scores are solved one after another first.
 TEST(PlanMemory, WideStates_AreScoredWithFewerWorkers) {
   const testing::TemporaryFolder folder;
@@ -261,6 +282,7 @@ TEST(PlanMemory, WideStates_AreScoredWithFewerWorkers) {
   PlanRequest request{.compute_dtype = at::kFloat,
                       .memory_limit = int64_t{1} << 40,
                       .pair_statistics = true,
+                      .sublayers = false,
                       .first_tokens = true,
                       .sampled_rows = 0,
                       .logits = false,

@@ -59,6 +59,7 @@ StatisticsSink fed(const std::vector<at::Tensor>& states,
                       x,
                       x,
                       x,
+                      x,
                       y,
                       block == 1 ? at::relu(y) : at::Tensor(),
                       {}});

@@ -105,4 +105,39 @@ inline Json sample_document(int blocks) {
           {"post_norm", sample_row(blocks, kHidden)}};
 }
 
+inline Json sample_sublayer(double held_out) {
+  return {{"linearity",
+           {{"stream", sample_scores(0.9 + held_out / 20)}, {"update", sample_scores(held_out)}}},
+          {"cosine", 0.95},
+          {"angular", 0.08},
+          {"block_influence", 0.05},
+          {"norm", {{"in", 10.0}, {"out", 10.5}, {"update", 1.5}, {"ratio", 0.15}}}};
+}
+
+// The same with the groups "sublayers" and "damage".
+inline Json document_with_parts(int blocks) {
+  Json document = sample_document(blocks);
+  for (Json& block : document["blocks"]) {
+    const int i = block["block"].get<int>();
+    const double kl = 0.01 * std::pow(1.7, (i * 5) % 7);
+    block["sublayers"] = {{"attention", sample_sublayer(0.2 + 0.01 * i)},
+                          {"mlp", sample_sublayer(0.6 - 0.01 * i)}};
+    block["damage"] = {{"remove", {{"ce", kl - 0.015}, {"kl", kl}, {"top1", 0.8}}},
+                       {"linear", {{"ce", kl / 4}, {"kl", kl / 3}, {"top1", 0.9}}}};
+  }
+  const Json correlations = {{"linearity.update.held_out", 0.25},
+                             {"block_influence", -0.5},
+                             {"sublayers.mlp.norm.ratio", nullptr}};
+  document["damage"] = {{"tokens", 4096},
+                        {"windows", 16},
+                        {"dense", {{"ce", 2.0}, {"perplexity", 7.389}}},
+                        {"rank_correlation", {{"remove", correlations}, {"linear", correlations}}},
+                        {"missing",
+                         {{"rank_correlation.remove.sublayers.mlp.norm.ratio",
+                           "the score is the same for all blocks"},
+                          {"rank_correlation.linear.sublayers.mlp.norm.ratio",
+                           "the score is the same for all blocks"}}}};
+  return document;
+}
+
 }  // namespace linscan::testing
