@@ -58,13 +58,33 @@ Engine::Engine(const Model& model,
                const MemoryPlan& plan,
                at::ScalarType compute_dtype,
                at::Device device)
+    : Engine(model,
+             WeightLoader(model.weights, model.config, compute_dtype, device),
+             windows,
+             schedule,
+             plan) {}
+
+Engine::Engine(const EditedModel& model,
+               const TokenWindows& windows,
+               const Schedule& schedule,
+               const MemoryPlan& plan,
+               at::ScalarType compute_dtype,
+               at::Device device)
+    : Engine(*model.source, WeightLoader(model, compute_dtype, device), windows, schedule, plan) {}
+
+Engine::Engine(const Model& model,
+               WeightLoader loader,
+               const TokenWindows& windows,
+               const Schedule& schedule,
+               const MemoryPlan& plan)
     : model_(model),
+      loader_(std::move(loader)),
+      config_(loader_.config()),
       windows_(windows),
       schedule_(schedule),
-      loader_(model.weights, model.config, compute_dtype, device),
-      device_(device),
-      positions_(model.config, compute_dtype, device),
-      stream_(make_stream(plan, model.config.hidden)) {}
+      device_(loader_.device()),
+      positions_(config_, loader_.compute_dtype(), device_),
+      stream_(make_stream(plan, config_.hidden)) {}
 
 BatchLayout Engine::layout_of(const ScheduledBatch& batch) const {
   std::vector<int64_t> lengths;
@@ -86,7 +106,7 @@ std::optional<BadWeights> Engine::embed() {
       const Window& window = windows_.windows[static_cast<size_t>(index)];
       to = std::copy_n(windows_.ids.begin() + window.offset, window.length, to);
     }
-    const at::Tensor x = forward_embedding(model_.config, weights, ids, layout_of(batch), device_);
+    const at::Tensor x = forward_embedding(config_, weights, ids, layout_of(batch), device_);
     if (!std::isfinite(x.sum(at::kDouble).item<double>())) {
       const std::string reason = loader_.find_non_finite(std::nullopt);
       return BadWeights{0, reason.empty() ? "the embedded tokens are not finite" : reason};
@@ -99,7 +119,7 @@ std::optional<BadWeights> Engine::embed() {
 
 std::optional<BadWeights> Engine::run(std::span<Sink* const> sinks) {
   const c10::InferenceMode inference;
-  const int64_t blocks = model_.config.blocks();
+  const int64_t blocks = config_.blocks();
   bool wants_logits = false;
   for (const Sink* sink : sinks) {
     wants_logits = wants_logits || sink->wants_logits();
@@ -111,7 +131,7 @@ std::optional<BadWeights> Engine::run(std::span<Sink* const> sinks) {
 
   const auto read_ahead = [this](int64_t block) {
     loader_.prefetch(block);
-    for (const TensorView* tensor : model_.weights.block_tensors(block)) {
+    for (const TensorView* tensor : model_.weights.block_tensors(loader_.source_block(block))) {
       digest_.add(*tensor);  // while its pages are in memory
     }
   };
@@ -157,7 +177,7 @@ void Engine::run_block(int64_t block, std::span<Sink* const> sinks) {
     {
       const Stopwatch watch(seconds_.forward);
       x = stream_->load(batch.first_row, batch.rows, device_);
-      out = forward_block(model_.config, block, weights_, x, layout, positions_);
+      out = forward_block(config_, block, weights_, x, layout, positions_);
     }
     show(batch, block, layout, x, out, sinks);
     const Stopwatch watch(seconds_.forward);
@@ -187,11 +207,11 @@ void Engine::show(const ScheduledBatch& batch,
                    out.resid_post,
                    {},
                    {}};
-  if (block + 1 == model_.config.blocks()) {
+  if (block + 1 == config_.blocks()) {
     const Stopwatch watch(seconds_.forward);
-    shown.final_norm = forward_final_norm(model_.config, final_norm_, out.resid_post);
+    shown.final_norm = forward_final_norm(config_, final_norm_, out.resid_post);
     if (head_.head.weight.defined()) {
-      shown.logits = forward_head(model_.config, head_, shown.final_norm);
+      shown.logits = forward_head(config_, head_, shown.final_norm);
     }
   }
   const Stopwatch watch(seconds_.sinks);

@@ -41,13 +41,21 @@ class Engine {
          const MemoryPlan& plan,
          at::ScalarType compute_dtype,
          at::Device device);
+  // The same for a model that was edited in memory.
+  Engine(const EditedModel& model,
+         const TokenWindows& windows,
+         const Schedule& schedule,
+         const MemoryPlan& plan,
+         at::ScalarType compute_dtype,
+         at::Device device);
 
   // Pushes all tokens through all blocks and shows every batch to every sink. Weights that are not
   // finite end the stream before their block. Throws Interrupted after Ctrl-C.
   std::optional<BadWeights> run(std::span<Sink* const> sinks);
 
   const EngineSeconds& seconds() const { return seconds_; }
-  // Digest of all weights; reads those that the stream did not need. Call after run().
+  // Digest of all weights of the unedited model; reads those that the stream did not need. Call
+  // after run().
   std::string weights_sha256();
 
  private:
@@ -61,10 +69,17 @@ class Engine {
             std::span<Sink* const> sinks);
   BatchLayout layout_of(const ScheduledBatch& batch) const;
 
+  Engine(const Model& model,
+         WeightLoader loader,
+         const TokenWindows& windows,
+         const Schedule& schedule,
+         const MemoryPlan& plan);
+
   const Model& model_;
+  WeightLoader loader_;
+  const DecoderConfig& config_;
   const TokenWindows& windows_;
   const Schedule& schedule_;
-  WeightLoader loader_;
   at::Device device_;
   PositionCache positions_;
   std::unique_ptr<ResidualStream> stream_;

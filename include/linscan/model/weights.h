@@ -122,6 +122,8 @@ class WeightLoader {
   void release(int64_t block) const;
   void release_model() const;
 
+  // The block of the files that a block is, or was made of.
+  int64_t source_block(int64_t block) const;
   const DecoderConfig& config() const { return config_; }
   at::ScalarType compute_dtype() const { return compute_dtype_; }
   at::Device device() const { return device_; }
@@ -139,8 +141,6 @@ class WeightLoader {
   // Packs the layer and gives back the mapped pages of the weights it was copied from.
   Linear finish(Linear linear, std::initializer_list<WeightKey> weights) const;
 
-  // The source's block.
-  int64_t source_block(int64_t block) const;
   // What the source's files have for a weight that was not replaced; nullptr where there is
   // nothing.
   const MappedWeight* find(Slot slot, int64_t block, int64_t index = 0) const;

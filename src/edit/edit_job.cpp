@@ -1,0 +1,250 @@
+#include "linscan/edit/edit_job.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "edit/scores.h"
+#include "linscan/base/error.h"
+#include "linscan/base/log.h"
+
+namespace linscan {
+namespace {
+
+constexpr int64_t kWantedTokens = 50;  // for each unknown: within 5 % of much more text
+constexpr int64_t kFewTokens = 10;     // below that a map can be worse than removal
+constexpr int64_t kSearchTokens = 12;  // enough to tell sets of blocks apart
+constexpr int64_t kLeastTokens = 16384;
+
+bool fits_maps(Method method) {
+  return method != Method::kRemove && method != Method::kNoAttention;
+}
+
+std::vector<Recipe> expand_targets(const EditRequest& request) {
+  std::vector<Recipe> recipes;
+  for (const Recipe& recipe : request.recipes) {
+    recipes.push_back(recipe);
+    if (request.try_targets && fits_maps(recipe.method)) {
+      recipes.push_back(recipe);
+      recipes.back().how.target = Target::kOwn;
+    }
+  }
+  return recipes;
+}
+
+int64_t search_tokens(const DecoderConfig& config,
+                      const std::vector<Recipe>& recipes,
+                      const EditRequest& request) {
+  if (request.search_tokens > 0) {
+    return request.search_tokens;
+  }
+  int64_t columns = 0;
+  for (const Recipe& recipe : recipes) {
+    columns = std::max(columns, unknown_columns(config, recipe.on({config.blocks() - 1})));
+  }
+  return std::max(kLeastTokens, kSearchTokens * columns);
+}
+
+// Of several recipes on one set of blocks each, the one that predicts best.
+Recipe cheapest(const Model& model,
+                const EditData& data,
+                const std::vector<Recipe>& recipes,
+                const std::vector<std::vector<int64_t>>& blocks,
+                const VariantOptions& options,
+                std::vector<Search>& searches) {
+  std::vector<EditPlan> plans;
+  for (size_t i = 0; i < recipes.size(); ++i) {
+    plans.push_back(recipes[i].on(blocks[i]));
+  }
+  const VariantRun run = run_variants(model, data, plans, options);
+  size_t best = 0;
+  for (size_t i = 0; i < recipes.size(); ++i) {
+    const Measure& measure = run.variants[i].measure;
+    if (measure.cross_entropy < run.variants[best].measure.cross_entropy) {
+      best = i;
+    }
+    Search search{recipes[i], {}};
+    search.rounds.resize(1);
+    search.rounds.front().trials.push_back({blocks[i], measure});
+    searches.push_back(std::move(search));
+  }
+  return recipes[best];
+}
+
+// Recipes that can edit these blocks; the reason of the first that cannot.
+std::vector<Recipe> possible_on(const DecoderConfig& config,
+                                const std::vector<Recipe>& recipes,
+                                const std::vector<int64_t>& blocks) {
+  std::vector<Recipe> possible;
+  for (const Recipe& recipe : recipes) {
+    try {
+      validate_plan(config, recipe.on(blocks));
+      possible.push_back(recipe);
+    } catch (const Error& error) {
+      if (recipes.size() == 1) {
+        throw;
+      }
+      log::info("{} is left out: {}", recipe.label(), error.what());
+    }
+  }
+  LINSCAN_CHECK(!possible.empty(), kInput, "no method can edit blocks {}", format_blocks(blocks));
+  return possible;
+}
+
+EditDecision decide_by_loss(const Model& model,
+                            const EditData& data,
+                            const std::vector<Recipe>& recipes,
+                            const EditRequest& request) {
+  EditDecision decision;
+  decision.searches = search_by_loss(
+      model,
+      data,
+      recipes,
+      {.count = request.count, .beam = request.beam, .variants = request.variants});
+  const Search* best = &decision.searches.front();
+  for (const Search& search : decision.searches) {
+    if (search.best(request.count).measure.cross_entropy <
+        best->best(request.count).measure.cross_entropy) {
+      best = &search;
+    }
+  }
+  decision.recipe = best->recipe;
+  decision.blocks = best->best(request.count).blocks;
+  return decision;
+}
+
+}  // namespace
+
+EditDecision decide(const Model& model, const EditWindows& windows, const EditRequest& request) {
+  std::vector<Recipe> recipes = expand_targets(request);
+  const EditData data = windows.for_search(search_tokens(model.config, recipes, request));
+  EditDecision decision;
+  if (!request.blocks.empty()) {
+    recipes = possible_on(model.config, recipes, request.blocks);
+    decision.blocks = request.blocks;
+  } else if (request.criterion == Criterion::kLoss) {
+    decision = decide_by_loss(model, data, recipes, request);
+    recipes = {decision.recipe};
+  } else {
+    // One set for all recipes, of blocks that every one of them can edit.
+    std::set<int64_t> editable;
+    for (int64_t block = 0; block < model.config.blocks(); ++block) {
+      editable.insert(block);
+    }
+    for (const Recipe& recipe : recipes) {
+      const std::vector<int64_t> own = editable_blocks(model.config, recipe);
+      std::erase_if(editable, [&](int64_t block) {
+        return std::ranges::find(own, block) == own.end();
+      });
+    }
+    decision.blocks = choose_by_score(
+        model, windows, request, {editable.begin(), editable.end()}, decision.scores);
+    recipes = possible_on(model.config, recipes, decision.blocks);
+  }
+  if (recipes.size() > 1) {
+    VariantOptions options = request.variants;
+    options.progress = "choose method";
+    decision.recipe = cheapest(model,
+                               data,
+                               recipes,
+                               std::vector(recipes.size(), decision.blocks),
+                               options,
+                               decision.searches);
+  } else {
+    decision.recipe = recipes.front();
+  }
+  std::ranges::sort(decision.blocks);
+  if (request.blocks.empty()) {
+    editable_blocks(model.config, decision.recipe, &decision.protected_blocks);
+  }
+  return decision;
+}
+
+int64_t default_edit_tokens(const DecoderConfig& config, const EditPlan& plan) {
+  return std::max(kLeastTokens, kWantedTokens * unknown_columns(config, plan));
+}
+
+std::string token_warning(const DecoderConfig& config, const EditPlan& plan, int64_t fit_tokens) {
+  const int64_t columns = unknown_columns(config, plan);
+  if (columns == 0 || fit_tokens >= kFewTokens * columns) {
+    return "";
+  }
+  return fmt::format(
+      "only {:.1f} calibration tokens for each of the {} unknowns of a fit: below {} the result can "
+      "be worse than plain removal; give at least {} tokens, better {}",
+      static_cast<double>(fit_tokens) / static_cast<double>(columns),
+      columns,
+      kFewTokens,
+      kFewTokens * columns,
+      kWantedTokens * columns);
+}
+
+Json describe_blocks(const DecoderConfig& source, const EditPlan& plan, const Variant& edited) {
+  Json list = Json::array();
+  for (int64_t block = 0; block < source.blocks(); ++block) {
+    const auto place = std::ranges::find(edited.model.blocks, block);
+    Json becomes = nullptr;
+    std::string action = "removed";
+    if (place != edited.model.blocks.end()) {
+      becomes = place - edited.model.blocks.begin();
+      action = "kept";
+      for (const FitRecord& fit : edited.fits) {
+        if (fit.block == block) {
+          action = fit.method == Method::kLinear            ? "linear"
+                   : fit.method == Method::kLinearAttention ? "linear attention"
+                                                            : "projection solved";
+        }
+      }
+    }
+    for (const Operation& operation : plan.operations) {
+      if (block < operation.begin || block >= operation.end) {
+        continue;
+      }
+      if (operation.method == Method::kNoAttention) {
+        action = "no attention";
+      } else if (operation.method == Method::kLinear && block > operation.begin) {
+        action = fmt::format("replaced by the linear block {}", operation.begin);
+      }
+    }
+    list.push_back({{"block", block}, {"action", action}, {"becomes", becomes}});
+  }
+  return list;
+}
+
+Json to_json(const FitRecord& fit) {
+  return {{"method", name(fit.method)},
+          {"begin", fit.begin},
+          {"end", fit.end},
+          {"block", fit.block},
+          {"tokens", fit.tokens},
+          {"unknowns", fit.unknowns},
+          {"rank", fit.rank},
+          {"unexplained", number_or_null(fit.unexplained)}};
+}
+
+int64_t count_parameters(const EditedModel& model) {
+  const WeightMap& map = model.source->weights;
+  int64_t count = 0;
+  std::set<const TensorView*> seen;  // a tied head is one tensor
+  const auto add_block = [&](int64_t block, const BlockConfig& config) {
+    for (const auto& [key, weight] : map.all()) {
+      if (key.block == block && form_has(model.config, config, key.slot) &&
+          !model.weights.contains(key) && seen.insert(weight.tensor).second) {
+        count += weight.tensor->elements();
+      }
+    }
+  };
+  add_block(kOutsideBlocks, {});
+  for (size_t i = 0; i < model.blocks.size(); ++i) {
+    add_block(model.blocks[i], model.config.per_block[i]);
+  }
+  for (const auto& [key, weight] : model.weights) {
+    count += weight.numel();
+  }
+  return count;
+}
+
+}  // namespace linscan
