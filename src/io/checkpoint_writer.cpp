@@ -90,6 +90,9 @@ void CheckpointWriter::State::read_source() {
                 "{}: is no JSON object",
                 path.string());
   carried = carried_files(options.source);
+  std::erase_if(carried, [&](const std::string& file) {
+    return std::ranges::find(options.left_behind, file) != options.left_behind.end();
+  });
 }
 
 void CheckpointWriter::State::plan(std::vector<TensorEntry> entries) {

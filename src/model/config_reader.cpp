@@ -1,5 +1,7 @@
 #include "model/config_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -31,6 +33,23 @@ ConfigReader ConfigReader::object(std::string_view key) const {
   }
   ConfigReader nested(*found, where_);
   nested.prefix_ = prefix_ + std::string(key) + ".";
+  return nested;
+}
+
+std::vector<ConfigReader> ConfigReader::objects(std::string_view key) const {
+  const auto found = json_.find(key);
+  if (found == json_.end() || !found->is_array()) {
+    fail_input("{}: expected an array of objects", path(key));
+  }
+  std::vector<ConfigReader> nested;
+  for (const Json& element : *found) {
+    const std::string place = fmt::format("{}[{}]", key, nested.size());
+    if (!element.is_object()) {
+      fail_input("{}: expected an object, got {}", path(place), short_dump(element));
+    }
+    nested.push_back(ConfigReader(element, where_));
+    nested.back().prefix_ = prefix_ + place + ".";
+  }
   return nested;
 }
 

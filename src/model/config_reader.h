@@ -20,6 +20,9 @@ class ConfigReader {
   // The reader of a nested object; `key` must be present and an object.
   ConfigReader object(std::string_view key) const;
 
+  // The readers of an array of objects, which must be present.
+  std::vector<ConfigReader> objects(std::string_view key) const;
+
   // Present and not null.
   bool has(std::string_view key) const;
 
@@ -42,6 +45,7 @@ class ConfigReader {
   void refuse_unless(std::string_view key, const Json& harmless, std::string_view why) const;
 
   const Json& json() const { return json_; }
+  const std::string& where() const { return where_; }
   std::string path(std::string_view key) const;  // "config.json: rope_scaling.factor"
 
  private:

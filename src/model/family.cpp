@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "linscan/base/error.h"
+#include "model/block_forms.h"
 #include "model/families/shared.h"
 
 namespace linscan {
@@ -84,6 +85,12 @@ std::string declared_architecture(const Json& config, std::string_view where) {
   return found->front().get<std::string>();
 }
 
+// The declared one or, where its blocks were edited, that of the model it was.
+std::string edited_architecture(const ConfigReader& config) {
+  const std::string edited = forms_architecture(config);
+  return edited.empty() ? declared_architecture(config.json(), config.where()) : edited;
+}
+
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -114,7 +121,7 @@ std::span<const Family> families() {
 const Family& find_family(const Json& config, std::string_view where) {
   const ConfigReader reader(config, where);
   const std::string type = reader.text_or("model_type", "");
-  const std::string architecture = declared_architecture(config, where);
+  const std::string architecture = edited_architecture(reader);
   for (const Family& family : families()) {
     if (architecture.empty() ? contains(family.model_types, type)
                              : contains(family.architectures, architecture)) {
@@ -141,9 +148,16 @@ DecoderConfig read_decoder_config(const Json& config, std::string_view where) {
   const ConfigReader reader(config, where);
   DecoderConfig decoder = family.read_config(reader);
   decoder.family = family.name;
-  decoder.architecture = declared_architecture(config, where);
+  decoder.architecture = edited_architecture(reader);
   decoder.dtype = reader.text_or("dtype", reader.text_or("torch_dtype", ""));
+  read_forms(reader, decoder);
   return decoder;
+}
+
+std::vector<WeightRow> weight_rows(const Family& family, const DecoderConfig& config) {
+  std::vector<WeightRow> rows = family.weight_rows(config);
+  add_map_rows(rows);
+  return rows;
 }
 
 std::string_view name(Slot slot) {

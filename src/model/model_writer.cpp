@@ -6,11 +6,15 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "linscan/base/error.h"
 #include "linscan/base/interrupt.h"
-#include "linscan/model/weights.h"
+#include "linscan/model/weight_map.h"
+#include "model/export_config.h"
 
 namespace linscan {
 namespace {
@@ -18,100 +22,221 @@ namespace {
 // Between two pieces an interrupt is noticed.
 constexpr int64_t kPieceBytes = int64_t{64} << 20;
 
+// A tensor of the written folder: copied from the source or, where `weight` is there, made of it.
+struct Output {
+  TensorEntry entry;
+  const TensorView* stored = nullptr;
+  const at::Tensor* weight = nullptr;
+  Transform transform = Transform::kNone;
+};
+
 // As transformers lists its parameters: what comes before the blocks, the blocks, what comes after.
 int stage_of(Slot slot) {
   return is_block_slot(slot) ? 1 : slot < Slot::kFinalNormWeight ? 0 : 2;
 }
 
-CheckpointWriterOptions with_source(CheckpointWriterOptions options, const Model& source) {
-  options.source = source.checkpoint.folder();
-  return options;
+DType dtype_of(const at::Tensor& weight, const std::string& name) {
+  switch (weight.scalar_type()) {
+    case at::kDouble:
+      return DType::kF64;
+    case at::kFloat:
+      return DType::kF32;
+    case at::kHalf:
+      return DType::kF16;
+    case at::kBFloat16:
+      return DType::kBF16;
+    default:
+      break;
+  }
+  fail(ErrorKind::kInternal, "{}: a weight that is not floating point", name);
+}
+
+// Lists what is written, in the order of parameters in transformers.
+class Outputs {
+ public:
+  // `written`: what the new folder's config.json says; `family` its family.
+  Outputs(const EditedModel& model, const DecoderConfig& written, const Family& family)
+      : model_(model), family_(family) {
+    std::vector<WantedTensor> wanted =
+        wanted_tensors(written, weight_rows(family, written), model.source->weights.prefix());
+    std::ranges::stable_sort(wanted, {}, [](const WantedTensor& tensor) {
+      return std::pair(stage_of(tensor.key.slot), tensor.key);
+    });
+    for (WantedTensor& tensor : wanted) {
+      add(std::move(tensor));
+    }
+    check_all_used();
+  }
+
+  const std::vector<Output>& list() const { return outputs_; }
+  std::vector<TensorEntry> entries() const {
+    std::vector<TensorEntry> entries;
+    for (const Output& output : outputs_) {
+      entries.push_back(output.entry);
+    }
+    return entries;
+  }
+
+ private:
+  void add(WantedTensor tensor) {
+    const bool in_block = tensor.key.block != kOutsideBlocks;
+    WeightKey key = tensor.key;  // by the source's block
+    if (in_block) {
+      key.block = model_.blocks[static_cast<size_t>(tensor.key.block)];
+    }
+    if (!added_.insert(key).second) {
+      return;  // another name of the same weight
+    }
+    const MappedWeight* stored = model_.source->weights.find(key.slot, key.block, key.index);
+    const bool same_names = &family_ == model_.source->family;
+    Output output{{.name = tensor.name, .shape = tensor.shape}, nullptr, nullptr, tensor.transform};
+    if (stored != nullptr && same_names) {
+      output.entry.name = model_.source->weights.name(key, tensor.key.block);
+      output.transform = stored->transform;
+    }
+    const auto edited = model_.weights.find(key);
+    const bool is_edited = edited != model_.weights.end();
+    LINSCAN_CHECK(is_edited || stored != nullptr,
+                  kInternal,
+                  "the edited model has no weight {} in block {}",
+                  name(key.slot),
+                  key.block);
+    if (stored != nullptr && !written_.insert(stored->tensor).second) {
+      return;  // the matrix of a tied head has two keys
+    }
+    if (is_edited) {
+      output.weight = &edited->second;
+      output.entry.dtype = dtype_of(edited->second, output.entry.name);
+    } else {
+      output.stored = stored->tensor;
+      output.entry.dtype = stored->tensor->dtype;
+    }
+    outputs_.push_back(std::move(output));
+  }
+
+  void check_all_used() const {
+    for (const auto& [key, weight] : model_.weights) {
+      LINSCAN_CHECK(added_.contains(key),
+                    kInternal,
+                    "the edited model has a weight {} of block {} that nothing reads",
+                    name(key.slot),
+                    key.block);
+    }
+  }
+
+  const EditedModel& model_;
+  const Family& family_;
+  std::set<WeightKey> added_;
+  std::set<const TensorView*> written_;  // those that are copied, and those that are replaced
+  std::vector<Output> outputs_;
+};
+
+void write_weight(CheckpointWriter& writer, const Output& output, const DecoderConfig& config) {
+  const at::Tensor stored =
+      encode_weight(*output.weight, output.transform, config).to(at::kCPU).contiguous();
+  const std::vector<int64_t> shape = stored.sizes().vec();
+  LINSCAN_CHECK(shape == output.entry.shape,
+                kInternal,
+                "{}: a weight of shape ({}) for a tensor of shape ({})",
+                output.entry.name,
+                fmt::join(shape, ", "),
+                fmt::join(output.entry.shape, ", "));
+  writer.write(
+      output.entry.name, 0, stored.const_data_ptr(), static_cast<int64_t>(stored.nbytes()));
+}
+
+void copy_tensor(CheckpointWriter& writer, const Output& output) {
+  const TensorView& tensor = *output.stored;
+  for (int64_t at = 0; at < tensor.bytes; at += kPieceBytes) {
+    writer.write(
+        output.entry.name, at, tensor.data() + at, std::min(kPieceBytes, tensor.bytes - at));
+  }
+  tensor.release();
+}
+
+void check_blocks(const EditedModel& model) {
+  std::set<int64_t> distinct;
+  for (const int64_t block : model.blocks) {
+    LINSCAN_CHECK(
+        block >= 0 && block < model.source->config.blocks() && distinct.insert(block).second,
+        kInternal,
+        "block {} is there twice or is none of {}",
+        block,
+        model.source->config.blocks());
+  }
+  LINSCAN_CHECK(model.config.blocks() == static_cast<int64_t>(model.blocks.size()),
+                kInternal,
+                "{} blocks are configured and {} are there",
+                model.config.blocks(),
+                model.blocks.size());
+}
+
+ExportedConfig exported_config(const EditedModel& model, ExportForm form) {
+  check_blocks(model);
+  const EditedConfig edited{
+      model.source->checkpoint.config(), *model.source->family, model.config, model.blocks};
+  switch (form) {
+    case ExportForm::kStock:
+      return stock_config(edited);
+    case ExportForm::kRemoteCode:
+      return remote_code_config(edited);
+    case ExportForm::kNemotron:
+      break;
+  }
+  fail_unsupported("the form \"{}\" is not written yet", name(form));
 }
 
 }  // namespace
 
-std::vector<ModelWriter::Entry> ModelWriter::list_entries(const Model& source,
-                                                          const std::vector<int64_t>& kept_blocks) {
-  std::map<int64_t, int64_t> place;  // block of the source -> block of the result
-  for (const int64_t block : kept_blocks) {
-    const auto next = static_cast<int64_t>(place.size());
-    LINSCAN_CHECK(block >= 0 && block < source.config.blocks() && place.emplace(block, next).second,
-                  kInternal,
-                  "block {} is kept twice or is none of {}",
-                  block,
-                  source.config.blocks());
+std::string_view name(ExportForm form) {
+  switch (form) {
+    case ExportForm::kStock:
+      return "stock";
+    case ExportForm::kRemoteCode:
+      return "remote-code";
+    case ExportForm::kNemotron:
+      return "nemotron";
   }
-  std::vector<Entry> entries;
-  std::set<const TensorView*> listed;  // the matrix of a tied head has two keys
-  for (const auto& [key, weight] : source.weights.all()) {
-    const bool in_block = key.block != kOutsideBlocks;
-    if ((in_block && !place.contains(key.block)) || !listed.insert(weight.tensor).second) {
-      continue;
-    }
-    entries.push_back({key, source.weights.name(key, in_block ? place.at(key.block) : 0)});
-  }
-  std::ranges::stable_sort(entries, {}, [&](const Entry& entry) {
-    const int64_t block = entry.key.block == kOutsideBlocks ? 0 : place.at(entry.key.block);
-    return std::pair(stage_of(entry.key.slot), block);
-  });
-  return entries;
+  return "";
 }
 
-std::vector<TensorEntry> ModelWriter::tensor_entries(const Model& source,
-                                                     const std::vector<Entry>& entries) {
-  std::vector<TensorEntry> tensors;
-  tensors.reserve(entries.size());
-  for (const Entry& entry : entries) {
-    const TensorView& tensor = *source.weights.all().at(entry.key).tensor;
-    tensors.push_back({entry.name, tensor.dtype, tensor.shape});
+std::string why_not(const EditedModel& model, ExportForm form) {
+  try {
+    exported_config(model, form);
+    return "";
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) {
+      throw;
+    }
+    return error.what();
   }
-  return tensors;
 }
 
-ModelWriter::ModelWriter(const Model& source,
-                         const std::filesystem::path& folder,
-                         std::vector<int64_t> kept_blocks,
-                         CheckpointWriterOptions options)
-    : source_(source),
-      entries_(list_entries(source, kept_blocks)),
-      writer_(folder, tensor_entries(source, entries_), with_source(std::move(options), source)) {}
-
-void ModelWriter::write(const WeightKey& key, const at::Tensor& weight) {
-  const auto entry = std::ranges::find(entries_, key, &Entry::key);
-  LINSCAN_CHECK(entry != entries_.end() && !entry->written,
-                kInternal,
-                "weight {} of block {} is not to be written, or was already",
-                name(key.slot),
-                key.block);
-  const MappedWeight& mapped = source_.weights.all().at(key);
-  const at::Tensor stored = encode_weight(weight, mapped.transform, source_.config)
-                                .to(at::kCPU, tensor_from_view(*mapped.tensor).scalar_type())
-                                .contiguous();
-  const std::vector<int64_t> shape = stored.sizes().vec();
-  LINSCAN_CHECK(shape == mapped.tensor->shape,
-                kInternal,
-                "{}: a weight of shape ({}) for a tensor of shape ({})",
-                entry->name,
-                fmt::join(shape, ", "),
-                fmt::join(mapped.tensor->shape, ", "));
-  writer_.write(entry->name, 0, stored.const_data_ptr(), mapped.tensor->bytes);
-  entry->written = true;
-}
-
-void ModelWriter::commit(const Json& config) {
-  for (Entry& entry : entries_) {
-    if (entry.written) {
-      continue;
+void write_model(const EditedModel& model,
+                 const std::filesystem::path& folder,
+                 ExportForm form,
+                 CheckpointWriterOptions options) {
+  const ExportedConfig exported = exported_config(model, form);
+  options.source = model.source->checkpoint.folder();
+  options.left_behind.push_back(kModelingFile);
+  const std::map<std::string, std::string> additional = std::exchange(options.files, {});
+  const Outputs outputs(model, model.config, *model.source->family);
+  CheckpointWriter writer(folder, outputs.entries(), std::move(options));
+  for (const Output& output : outputs.list()) {
+    check_interrupt();
+    if (output.weight != nullptr) {
+      write_weight(writer, output, model.config);
+    } else {
+      copy_tensor(writer, output);
     }
-    const TensorView& tensor = *source_.weights.all().at(entry.key).tensor;
-    for (int64_t at = 0; at < tensor.bytes; at += kPieceBytes) {
-      check_interrupt();
-      writer_.write(entry.name, at, tensor.data() + at, std::min(kPieceBytes, tensor.bytes - at));
-    }
-    tensor.release();
-    entry.written = true;
   }
-  writer_.commit(config);
+  for (const auto& [name, content] : exported.files) {
+    writer.add_file(name, content);
+  }
+  for (const auto& [name, content] : additional) {
+    writer.add_file(name, content);
+  }
+  writer.commit(exported.config);
 }
 
 }  // namespace linscan

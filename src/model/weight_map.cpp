@@ -16,8 +16,8 @@ namespace {
 constexpr size_t kMaxListed = 12;
 constexpr int64_t kMaxTensors = 4'000'000;  // what a config may ask for before it is absurd
 
-// The value of a dimension letter.
-int64_t dimension(char letter, const DecoderConfig& config) {
+// The value of a dimension letter in a block (kOutsideBlocks: of the model).
+int64_t dimension(char letter, const DecoderConfig& config, int64_t block) {
   switch (letter) {
     case 'C':
       return config.hidden;
@@ -28,7 +28,7 @@ int64_t dimension(char letter, const DecoderConfig& config) {
     case 'P':
       return config.max_positions + config.position_offset;
     case 'F':
-      return config.mlp;
+      return block == kOutsideBlocks ? config.mlp : config.mlp_size(block);
     case 'H':
       return config.heads;
     case 'K':
@@ -48,7 +48,9 @@ int64_t dimension(char letter, const DecoderConfig& config) {
 }
 
 // "HD+2KD,C" with a config: {H * D + 2 * K * D, C}.
-std::vector<int64_t> expected_shape(const std::string& expression, const DecoderConfig& config) {
+std::vector<int64_t> expected_shape(const std::string& expression,
+                                    const DecoderConfig& config,
+                                    int64_t block) {
   std::vector<int64_t> shape = {0};
   int64_t product = 1;
   for (const char c : expression) {
@@ -59,7 +61,7 @@ std::vector<int64_t> expected_shape(const std::string& expression, const Decoder
         shape.push_back(0);
       }
     } else {
-      product *= c >= '0' && c <= '9' ? c - '0' : dimension(c, config);
+      product *= c >= '0' && c <= '9' ? c - '0' : dimension(c, config, block);
     }
   }
   shape.back() += product;
@@ -106,11 +108,37 @@ int64_t tensors_of_row(const WeightRow& row, const DecoderConfig& config) {
 }
 
 bool row_applies(const WeightRow& row, const DecoderConfig& config, int64_t block) {
-  if (row.blocks == BlockSet::kAll || !is_block_row(row)) {
-    return true;
+  const BlockConfig& own = config.per_block[static_cast<size_t>(block)];
+  if (!form_has(config, own, row.slot)) {
+    return false;
   }
-  const bool experts = config.per_block[static_cast<size_t>(block)].experts;
-  return experts == (row.blocks == BlockSet::kExperts);
+  switch (row.blocks) {
+    case BlockSet::kAll:
+      return true;
+    case BlockSet::kDense:
+      return !own.experts;
+    case BlockSet::kExperts:
+      return own.experts;
+    case BlockSet::kMapOnly:
+      return !own.has_mlp();
+    case BlockSet::kMapInAttention:
+      return own.has_mlp();
+  }
+  return false;
+}
+
+// The blocks that have the row's tensors: kOutsideBlocks for one of the model.
+std::vector<int64_t> blocks_of_row(const WeightRow& row, const DecoderConfig& config) {
+  if (!is_block_row(row)) {
+    return {kOutsideBlocks};
+  }
+  std::vector<int64_t> blocks;
+  for (int64_t block = 0; block < config.blocks(); ++block) {
+    if (row_applies(row, config, block)) {
+      blocks.push_back(block);
+    }
+  }
+  return blocks;
 }
 
 // The base-model prefix under which most of block 0 and the model's own weights are found.
@@ -189,14 +217,8 @@ class Resolver {
       : checkpoint_(checkpoint), config_(config), prefix_(prefix) {}
 
   void take(const WeightRow& row) {
-    if (!is_block_row(row)) {
-      take_in_block(row, kOutsideBlocks);
-      return;
-    }
-    for (int64_t block = 0; block < config_.blocks(); ++block) {
-      if (row_applies(row, config_, block)) {
-        take_in_block(row, block);
-      }
+    for (const int64_t block : blocks_of_row(row, config_)) {
+      take_in_block(row, block);
     }
   }
 
@@ -253,7 +275,7 @@ class Resolver {
       }
       return;
     }
-    const std::vector<int64_t> expected = expected_shape(row.shape, config_);
+    const std::vector<int64_t> expected = expected_shape(row.shape, config_, key.block);
     if (tensor->shape != expected || !is_floating(tensor->dtype)) {
       problems_.misshapen(fmt::format("{} is {} {}, expected floating point {}",
                                       name,
@@ -277,11 +299,33 @@ class Resolver {
 
 }  // namespace
 
+std::vector<WantedTensor> wanted_tensors(const DecoderConfig& config,
+                                         const std::vector<WeightRow>& rows,
+                                         std::string_view prefix) {
+  std::vector<WantedTensor> wanted;
+  for (const WeightRow& row : rows) {
+    if (row.presence != Presence::kRequired) {
+      continue;
+    }
+    for (const int64_t block : blocks_of_row(row, config)) {
+      const std::vector<int64_t> shape = expected_shape(row.shape, config, block);
+      for (int64_t index = 0; index < tensors_of_row(row, config); ++index) {
+        wanted.push_back({{block, row.slot, index},
+                          concrete_name(row.pattern, prefix, block, index),
+                          shape,
+                          row.transform});
+      }
+    }
+  }
+  return wanted;
+}
+
 WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
                              const DecoderConfig& config,
                              const Family& family) {
-  const std::vector<WeightRow> rows = family.weight_rows(config);
-  Resolver resolver(checkpoint, config, choose_prefix(checkpoint, family, rows));
+  const std::vector<WeightRow> rows = weight_rows(family, config);
+  const std::string_view prefix = choose_prefix(checkpoint, family, rows);
+  Resolver resolver(checkpoint, config, prefix);
   for (const WeightRow& row : rows) {
     resolver.take(row);
   }
@@ -289,6 +333,7 @@ WeightMap WeightMap::resolve(const Checkpoint& checkpoint,
     resolver.tie_head();
   }
   WeightMap map;
+  map.prefix_ = prefix;
   map.blocks_ = config.blocks();
   map.weights_ = resolver.finish(family);
   std::set<const std::byte*> counted;  // two names may share their bytes

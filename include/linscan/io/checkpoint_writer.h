@@ -28,6 +28,10 @@ struct CheckpointWriterOptions {
   // the kept one, as save_model of safetensors does. transformers 5 neither writes nor needs them:
   // it ties by `tie_word_embeddings`.
   std::map<std::string, std::string> aliases;
+  // Names of files of the source that are not carried over.
+  std::vector<std::string> left_behind;
+  // Of write_model(): files to write beside the weights, name -> content.
+  std::map<std::string, std::string> files;
   // Replace a checkpoint that is there already, at commit().
   bool force = false;
 };

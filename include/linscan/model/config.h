@@ -73,6 +73,8 @@ struct AlibiConfig {
   std::vector<float> slopes;  // H; empty: no ALiBi
   double scale = 1.0;         // of what is added
   bool rounded = false;       // slope and product rounded to bf16, as HF does for Falcon
+
+  bool operator==(const AlibiConfig&) const = default;
 };
 
 // A layer of experts in place of a block's MLP. All gated, without biases.
@@ -82,6 +84,8 @@ struct ExpertsConfig {
   int64_t size = 0;         // M
   int64_t shared_size = 0;  // S: an expert that sees every token, behind a gate; 0: none
   bool normalized = false;  // the weights of a token's experts are scaled to sum to one
+
+  bool operator==(const ExpertsConfig&) const = default;
 };
 
 inline constexpr int32_t kNoRotary = -1;
@@ -104,10 +108,13 @@ struct BlockConfig {
   bool experts = false;        // its MLP is a layer of experts
   BlockForm form = BlockForm::kFull;
   bool map_bias = false;  // the map of its form has b
+  int64_t mlp = 0;        // F of this block where it is not the model's (Nemotron-NAS)
 
   bool has_attention() const { return form == BlockForm::kFull; }
   bool has_mlp() const { return form != BlockForm::kLinear && form != BlockForm::kNormedLinear; }
   bool has_map() const { return form != BlockForm::kFull && form != BlockForm::kNoAttention; }
+
+  bool operator==(const BlockConfig&) const = default;
 };
 
 struct DecoderConfig {
@@ -161,9 +168,15 @@ struct DecoderConfig {
 
   std::vector<BlockConfig> per_block;  // L entries
 
+  bool operator==(const DecoderConfig&) const = default;
+
   int64_t blocks() const { return static_cast<int64_t>(per_block.size()); }
   int64_t query_size() const { return heads * head_size; }
   int64_t key_size() const { return kv_heads * head_size; }
+  int64_t mlp_size(int64_t block) const {
+    const int64_t own = per_block[static_cast<size_t>(block)].mlp;
+    return own > 0 ? own : mlp;
+  }
   // Norms on the input of the sublayers, and on their output.
   bool has_input_norms() const { return norm_placement != NormPlacement::kOutput; }
   bool has_output_norms() const {

@@ -82,8 +82,14 @@ enum class Transform {
 
 enum class Presence { kRequired, kIgnored };
 
-// Which blocks have a row's tensor.
-enum class BlockSet { kAll, kDense, kExperts };
+// Which blocks have a row's tensor, of those whose form has the slot (form_has).
+enum class BlockSet {
+  kAll,
+  kDense,
+  kExperts,
+  kMapOnly,         // a map in place of the whole block
+  kMapInAttention,  // a map in place of its attention
+};
 
 // One row of a weight table.
 struct WeightRow {
@@ -121,6 +127,9 @@ std::span<const Family> families();
 
 // The family that config.json names. Unknown: an error that lists what is supported.
 const Family& find_family(const Json& config, std::string_view where);
+
+// The family's weight table, with rows for the maps of edited blocks.
+std::vector<WeightRow> weight_rows(const Family& family, const DecoderConfig& config);
 
 // config.json of a checkpoint as a DecoderConfig; `where` names the file in errors.
 DecoderConfig read_decoder_config(const Json& config, std::string_view where);

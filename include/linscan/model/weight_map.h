@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "linscan/io/checkpoint.h"
@@ -32,6 +33,20 @@ struct WeightKey {
 
 inline constexpr int64_t kOutsideBlocks = -1;
 
+// A tensor that a weight table asks for.
+struct WantedTensor {
+  WeightKey key;
+  std::string name;
+  std::vector<int64_t> shape;  // as stored
+  Transform transform = Transform::kNone;
+};
+
+// All tensors that `rows` ask for in a model of `config`, row by row; `prefix` stands for the "@" of
+// their patterns. Where rows are alternatives for one slot, each is listed.
+std::vector<WantedTensor> wanted_tensors(const DecoderConfig& config,
+                                         const std::vector<WeightRow>& rows,
+                                         std::string_view prefix);
+
 class WeightMap {
  public:
   // Checks that the checkpoint holds exactly what the family's table asks for, in the shapes of the
@@ -48,6 +63,9 @@ class WeightMap {
   // All weights, by block, then slot, then index.
   const std::map<WeightKey, MappedWeight>& all() const { return weights_; }
 
+  // The base-model prefix of the checkpoint's names ("model.").
+  const std::string& prefix() const { return prefix_; }
+
   // Distinct tensors of one block, and those outside the blocks.
   std::vector<const TensorView*> block_tensors(int64_t block) const;
   std::vector<const TensorView*> model_tensors() const;
@@ -61,6 +79,7 @@ class WeightMap {
 
  private:
   std::map<WeightKey, MappedWeight> weights_;
+  std::string prefix_;
   int64_t blocks_ = 0;
   int64_t parameters_ = 0;
 };
