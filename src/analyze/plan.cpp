@@ -75,14 +75,14 @@ int64_t statistics_bytes(const Model& model,
   return bytes;
 }
 
-// The sum of the folds, one or two sets of centred and whitened moments, and what `workers` solves
-// at once take.
+// One or two sets of summed, centred and whitened moments, and what `workers` solves at once take.
+// The pairs of the sublayers are solved after the block's own.
 int64_t solving_bytes(const Model& model, const PlanRequest& request, int workers) {
   if (!request.pair_statistics) {
     return 0;
   }
   const int64_t sets = request.first_tokens ? 2 : 1;
-  return (3 + 6 * sets + int64_t{6} * workers) * matrix_bytes(model);
+  return (9 * sets + int64_t{6} * workers) * matrix_bytes(model);
 }
 
 int64_t batch_bytes(const Model& model, const PlanRequest& request, int64_t rows) {

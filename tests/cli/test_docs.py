@@ -6,10 +6,17 @@ import harness
 
 def test_every_metric_is_defined_in_the_docs():
     model = harness.ROOT / "examples" / "demo-model"
-    result = harness.run("linscan-analyze", model, "--tokens", 2000, "--ctx", 128, "--format", "json", "-q", check=0)
+    result = harness.run("linscan-analyze", model, "--tokens", 2000, "--ctx", 128, "--format", "json", "-q",
+                         "--metrics", "linearity,baselines,geometry,sublayers,tokens", check=0)
     page = (harness.ROOT / "docs" / "metrics.md").read_text()
-    missing = [path for path in json.loads(result.stdout)["metrics"] if path not in page]
-    assert not missing
+    paths = set(json.loads(result.stdout)["metrics"])
+    sublayers = {path for path in paths if path.startswith("sublayers.")}
+    # Behind these two prefixes stand all paths of "linearity", which the page defines once.
+    assert {path.split(".", 2)[2] for path in sublayers} == {p for p in paths - sublayers if p.startswith(("linearity", "cos", "ang", "block", "norm"))}
+    assert not [path for path in paths - sublayers if path not in page]
+    assert "`sublayers.attention.`" in page and "`sublayers.mlp.`" in page
+    damage = [f"damage.{edit}.{figure}" for edit in ("remove", "linear") for figure in ("ce", "kl", "top1")]
+    assert not [path for path in damage if f"`{path}`" not in page]
 
 
 def test_every_option_is_in_the_docs():

@@ -128,3 +128,26 @@ def test_the_sublayers_can_be_told_apart(measured):
         assert all(abs(score - entry["linearity"]["update"]["in_sample"]) > 2 * tolerance for score in ours)
         (x, _), (mlp_x, _) = pairs["attention"], pairs["mlp"]
         assert (mlp_x is x) == (result["model"]["family"] == "gpt_neox")
+
+
+def analyze_demo(*arguments):
+    model = harness.ROOT / "examples" / "demo-model"
+    run = harness.run("linscan-analyze", model, "--tokens", 2000, "--ctx", 128, "-q", "--format", "json", *arguments, check=0)
+    return json.loads(run.stdout)
+
+
+def test_groups_with_a_price_are_asked_for():
+    default = analyze_demo()
+    assert {metric["group"] for metric in default["metrics"].values()} == {"linearity", "baselines", "geometry", "tokens"}
+    assert all("sublayers" not in block and "damage" not in block for block in default["blocks"])
+    alone = analyze_demo("--metrics", "sublayers")
+    assert {metric["group"] for metric in alone["metrics"].values()} == {"sublayers"}
+    assert all(set(block) == {"block", "sublayers"} for block in alone["blocks"])
+    assert "missing" not in alone["post_norm"]
+
+
+def test_dry_run_counts_the_moments_of_sublayers():
+    """Serial blocks: one more state and two more pairs, of 5 folds each, 128 x 128 fp64."""
+    plain = analyze_demo("--dry-run", "--metrics", "linearity")["memory_bytes"]
+    more = analyze_demo("--dry-run", "--metrics", "linearity,sublayers")["memory_bytes"]
+    assert more["statistics"] - plain["statistics"] == 3 * 5 * 128 * 128 * 8
