@@ -1,4 +1,6 @@
 // Multiple choice outside SuperGLUE, and LAMBADA: arc, openbookqa, piqa, hellaswag, winogrande.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -136,16 +138,17 @@ void read_openbookqa(const Json& line, const std::string& where, std::vector<Tas
 void read_piqa(const Json& line, const std::string& where, std::vector<TaskItem>& items) {
   const JsonNode row(line, where);
   items.push_back(normed_item(row,
-                              "Question: " + row.at("goal").as_string() + "\nAnswer:",
+                              fmt::format("Question: {}\nAnswer:", row.at("goal").as_string()),
                               {row.at("sol1").as_string(), row.at("sol2").as_string()},
                               read_label(row.at("label"), kTwo)));
 }
 
 void read_hellaswag(const Json& line, const std::string& where, std::vector<TaskItem>& items) {
   const JsonNode row(line, where);
-  const std::string context = row.at("activity_label").as_string() + ": " +
-                              row.at("ctx_a").as_string() + " " +
-                              python::capitalize(row.at("ctx_b").as_string());
+  const std::string context = fmt::format("{}: {} {}",
+                                          row.at("activity_label").as_string(),
+                                          row.at("ctx_a").as_string(),
+                                          python::capitalize(row.at("ctx_b").as_string()));
   std::vector<std::string> endings;
   for (const std::string& ending : read_strings(row.at("endings"))) {
     endings.push_back(clean_hellaswag(ending));
@@ -172,12 +175,12 @@ void read_winogrande(const Json& line, const std::string& where, std::vector<Tas
   LINSCAN_CHECK(
       text == "1" || text == "2", kInput, "{}: expected 1 or 2, got \"{}\"", answer.where(), text);
   TaskItem item;
-  item.where = row.where();
+  item.where = place_of(row);
   for (const char* option : {"option1", "option2"}) {
-    item.contexts.push_back(sentence.substr(0, gap) + row.at(option).as_string());
+    item.contexts.push_back(sentence.substr(0, gap).append(row.at(option).as_string()));
   }
-  item.continuations = {" " +
-                        std::string(python::strip(std::string_view(sentence).substr(gap + 1)))};
+  item.continuations = {
+      fmt::format(" {}", python::strip(std::string_view(sentence).substr(gap + 1)))};
   item.gold = text == "2" ? 1 : 0;
   items.push_back(std::move(item));
 }

@@ -11,14 +11,22 @@
 
 namespace linscan {
 
+std::string place_of(const JsonNode& row) {
+  std::string where = row.where();
+  if (where.ends_with(": $")) where.resize(where.size() - 3);  // the whole line
+  return where;
+}
+
 TaskItem plain_item(const JsonNode& row,
                     std::string context,
                     std::vector<std::string> choices,
                     int64_t gold) {
   TaskItem item;
-  item.where = row.where();
+  item.where = place_of(row);
   item.contexts = {std::move(context)};
-  for (std::string& choice : choices) item.continuations.push_back(" " + std::move(choice));
+  for (const std::string& choice : choices) {
+    item.continuations.push_back(fmt::format(" {}", choice));
+  }
   item.gold = gold;
   return item;
 }

@@ -29,6 +29,9 @@ TaskReader read_rte;
 TaskReader read_wic;
 TaskReader read_wsc;
 
+// "arc.jsonl:17", or with the path inside the line.
+std::string place_of(const JsonNode& row);
+
 // An item whose choices are words after one context, scored by acc alone.
 TaskItem plain_item(const JsonNode& row,
                     std::string context,

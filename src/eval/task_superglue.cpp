@@ -1,4 +1,6 @@
 // SuperGLUE: boolq, cb, copa, multirc, record, rte, wic, wsc.
+#include <fmt/format.h>
+
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -27,8 +29,8 @@ std::string record_context(std::string_view passage) {
   bool first = true;
   while (true) {
     const size_t end = rest.find(kHighlight);
-    const std::string piece(rest.substr(0, end));
-    context += first ? piece + "\n\n" : "  - " + piece + ".\n";
+    const std::string_view piece = rest.substr(0, end);
+    context += fmt::format(fmt::runtime(first ? "{}\n\n" : "  - {}.\n"), piece);
     first = false;
     if (end == std::string_view::npos) return context;
     rest.remove_prefix(end + kHighlight.size());
@@ -49,7 +51,7 @@ TaskItem record_item(const JsonNode& row,
                 answers.size());
   std::vector<std::string> choices;
   for (const std::string& entity : entities) {
-    choices.push_back(python::replace("  - " + query, "@placeholder", entity));
+    choices.push_back(python::replace(fmt::format("  - {}", query), "@placeholder", entity));
   }
   TaskItem item = plain_item(row, context, std::move(choices), 0);
   item.names.assign(entities.begin(), entities.end());
@@ -65,7 +67,7 @@ struct Span {
 // The repaired spans ("wsc.fixed" of the hub): a text that is not in the passage gets the case of
 // the word at its place, and loses dots and line breaks.
 Span read_span(const JsonNode& row, const JsonNode& spans, int number, std::string_view passage) {
-  const std::string prefix = "span" + std::to_string(number);
+  const std::string prefix = fmt::format("span{}", number);
   Span span{spans.at(prefix + "_text").as_string(), spans.at(prefix + "_index").as_integer()};
   if (span.text.empty() || passage.find(span.text) != std::string_view::npos) return span;
   const std::vector<std::string_view> words = python::split(passage);
@@ -89,11 +91,10 @@ std::string wsc_passage(std::string_view text, const Span& pronoun) {
   std::string before;
   const std::vector<std::string_view> words = python::split(text);
   for (size_t i = 0; i < words.size() && static_cast<int64_t>(i) < pronoun.word; ++i) {
-    before += (i > 0 ? " " : "") + std::string(words[i]);
+    before.append(i > 0 ? " " : "").append(words[i]);
   }
   const int64_t behind = count_characters(before) + count_characters(pronoun.text) + 1;
-  std::string passage =
-      before + " *" + pronoun.text + "*" + std::string(python::slice(text, behind));
+  std::string passage = fmt::format("{} *{}*{}", before, pronoun.text, python::slice(text, behind));
   for (const auto& [from, to] : {std::pair(" n't", "n't"),
                                  std::pair(" )", ")"),
                                  std::pair("( ", "("),
@@ -112,8 +113,9 @@ std::string wsc_passage(std::string_view text, const Span& pronoun) {
 void read_boolq(const Json& line, const std::string& where, std::vector<TaskItem>& items) {
   const JsonNode row(line, where);
   items.push_back(plain_item(row,
-                             row.at("passage").as_string() +
-                                 "\nQuestion: " + row.at("question").as_string() + "?\nAnswer:",
+                             fmt::format("{}\nQuestion: {}?\nAnswer:",
+                                         row.at("passage").as_string(),
+                                         row.at("question").as_string()),
                              no_yes(),
                              read_label(row.at("label"), kFalseTrue)));
 }
@@ -122,9 +124,9 @@ void read_cb(const Json& line, const std::string& where, std::vector<TaskItem>& 
   constexpr std::array<std::string_view, 3> kClasses{"entailment", "contradiction", "neutral"};
   const JsonNode row(line, where);
   items.push_back(plain_item(row,
-                             row.at("premise").as_string() +
-                                 "\nQuestion: " + row.at("hypothesis").as_string() +
-                                 ". True, False, or Neither?\nAnswer:",
+                             fmt::format("{}\nQuestion: {}. True, False, or Neither?\nAnswer:",
+                                         row.at("premise").as_string(),
+                                         row.at("hypothesis").as_string()),
                              {"True", "False", "Neither"},
                              read_label(row.at("label"), kClasses)));
 }
@@ -141,7 +143,7 @@ void read_copa(const Json& line, const std::string& where, std::vector<TaskItem>
                 question);
   std::vector<std::string> choices;  // each with a blank of its own
   for (const char* key : {"choice1", "choice2"}) {
-    choices.push_back(" " + python::lower_first(row.at(key).as_string()));
+    choices.push_back(fmt::format(" {}", python::lower_first(row.at(key).as_string())));
   }
   items.push_back(plain_item(row,
                              std::string(python::slice(trimmed, 0, count_characters(trimmed) - 1)) +
@@ -158,7 +160,7 @@ void read_multirc(const Json& line, const std::string& where, std::vector<TaskIt
     // "yes" is choice 0 although label 1 says that the answer is right: so does the harness.
     items.push_back(plain_item(
         row,
-        paragraph + "\nQuestion: " + question + "\nAnswer:",
+        fmt::format("{}\nQuestion: {}\nAnswer:", paragraph, question),
         {answer + "\nIs the answer correct? yes", answer + "\nIs the answer correct? no"},
         read_label(row.at("label"), kFalseTrue)));
   };
@@ -212,8 +214,9 @@ void read_rte(const Json& line, const std::string& where, std::vector<TaskItem>&
   constexpr std::array<std::string_view, 2> kClasses{"entailment", "not_entailment"};
   const JsonNode row(line, where);
   items.push_back(plain_item(row,
-                             row.at("premise").as_string() + "\nQuestion: " +
-                                 row.at("hypothesis").as_string() + " True or False?\nAnswer:",
+                             fmt::format("{}\nQuestion: {} True or False?\nAnswer:",
+                                         row.at("premise").as_string(),
+                                         row.at("hypothesis").as_string()),
                              {"True", "False"},
                              read_label(row.at("label"), kClasses)));
 }
@@ -221,15 +224,17 @@ void read_rte(const Json& line, const std::string& where, std::vector<TaskItem>&
 void read_wic(const Json& line, const std::string& where, std::vector<TaskItem>& items) {
   const JsonNode row(line, where);
   const std::string first = row.at("sentence1").as_string();
-  const std::string word(
-      python::slice(first, row.at("start1").as_integer(), row.at("end1").as_integer()));
-  items.push_back(plain_item(row,
-                             "Sentence 1: " + first +
-                                 "\nSentence 2: " + row.at("sentence2").as_string() +
-                                 "\nQuestion: Is the word '" + word +
-                                 "' used in the same way in the two sentences above?\nAnswer:",
-                             no_yes(),
-                             read_label(row.at("label"), kFalseTrue)));
+  const std::string_view word =
+      python::slice(first, row.at("start1").as_integer(), row.at("end1").as_integer());
+  items.push_back(
+      plain_item(row,
+                 fmt::format("Sentence 1: {}\nSentence 2: {}\nQuestion: Is the word '{}' "
+                             "used in the same way in the two sentences above?\nAnswer:",
+                             first,
+                             row.at("sentence2").as_string(),
+                             word),
+                 no_yes(),
+                 read_label(row.at("label"), kFalseTrue)));
 }
 
 void read_wsc(const Json& line, const std::string& where, std::vector<TaskItem>& items) {
@@ -239,9 +244,11 @@ void read_wsc(const Json& line, const std::string& where, std::vector<TaskItem>&
   const Span noun = read_span(row, spans, 1, text);
   const Span pronoun = read_span(row, spans, 2, text);
   items.push_back(plain_item(row,
-                             "Passage: " + wsc_passage(text, pronoun) +
-                                 "\nQuestion: In the passage above, does the pronoun \"*" +
-                                 pronoun.text + "*\" refer to \"*" + noun.text + "*\"?\nAnswer:",
+                             fmt::format("Passage: {}\nQuestion: In the passage above, does the "
+                                         "pronoun \"*{}*\" refer to \"*{}*\"?\nAnswer:",
+                                         wsc_passage(text, pronoun),
+                                         pronoun.text,
+                                         noun.text),
                              no_yes(),
                              read_label(row.at("label"), kFalseTrue)));
 }

@@ -36,7 +36,7 @@ std::string cell(const Json& row, const Figure& figure) {
     case Figure::Style::kShare:
       return fixed(value, 4);
     case Figure::Style::kError:
-      return "±" + fixed(value, 4);
+      return fmt::format("±{}", fixed(value, 4));
     case Figure::Style::kCount:
       return grouped(static_cast<int64_t>(*value));
     case Figure::Style::kPerplexity:
@@ -144,8 +144,10 @@ std::string model_line(const Json& document) {
 std::string render_evaluation_table(const Json& document) {
   std::string out = model_line(document) + "\n";
   for (const Section& section : sections_of(document)) {
-    out += "\n" + draw_text_table(section.table);
-    for (const std::string& line : wrap_text(section.note, kWidth)) out += "  " + line + "\n";
+    out.append("\n").append(draw_text_table(section.table));
+    for (const std::string& line : wrap_text(section.note, kWidth)) {
+      out += fmt::format("  {}\n", line);
+    }
   }
   for (const Json& warning : document["warnings"]) {
     out += "\n";
@@ -160,10 +162,11 @@ std::string render_evaluation_table(const Json& document) {
 std::string render_evaluation_markdown(const Json& document) {
   std::string out = markdown_text(model_line(document)) + "\n";
   for (const Section& section : sections_of(document)) {
-    out += "\n" + draw_markdown_table(section.table) + "\n" + markdown_text(section.note) + "\n";
+    out +=
+        fmt::format("\n{}\n{}\n", draw_markdown_table(section.table), markdown_text(section.note));
   }
   for (const Json& warning : document["warnings"]) {
-    out += "\n- " + markdown_text(clean_text(warning.get<std::string>())) + "\n";
+    out += fmt::format("\n- {}\n", markdown_text(warning.get<std::string>()));
   }
   return out;
 }
