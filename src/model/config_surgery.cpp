@@ -194,6 +194,7 @@ void check(const Json& config, const DecoderConfig& wanted, const std::vector<in
                 "config.json of this {} model has no key for biases in the MLPs (mlp_bias)",
                 wanted.family);
   read.per_block = wanted.per_block;
+  read.architecture = wanted.architecture;  // hub files spell some in more than one way
   LINSCAN_CHECK(read == wanted,
                 kInternal,
                 "the edited config.json says another model than the edited one");
