@@ -28,6 +28,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
     {"eval", "perplexity, benchmarks, distance from another model"},
+    {"prune", "remove blocks, or fold what they did into the block before them"},
+    {"linearize", "fitted linear maps in place of blocks or of their attention"},
     {"report", "table or HTML report of a saved result"},
     {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},
     {"check", "fail when a model's figures moved from their baseline"},

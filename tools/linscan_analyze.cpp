@@ -18,6 +18,8 @@
 #include "linscan/base/files.h"
 #include "linscan/base/log.h"
 #include "linscan/base/system.h"
+#include "linscan/edit/damage.h"
+#include "linscan/model/description.h"
 #include "linscan/model/model.h"
 #include "linscan/report/report.h"
 #include "linscan/stats/registry.h"
@@ -208,12 +210,15 @@ void print_result(const std::string& format, const Json& result) {
   }
 }
 
-// Adds "damage" to the blocks and to the document, with its rank correlations.
-void add_damage(const Model& /*model*/,
-                const TokenWindows& /*windows*/,
-                const AnalysisOptions& /*options*/,
-                Json& /*result*/) {
-  fail_unsupported("--metrics damage: this build cannot edit blocks");
+// With the choices that the analysis made.
+DamageOptions damage_options(const Model& model, const AnalysisOptions& options) {
+  const at::Device device = parse_device(options.device);
+  return {.seed = options.seed,
+          .variants = {
+              .compute_dtype =
+                  choose_compute_dtype(options.dtype, stored_in_16_bits(model), device),
+              .device = device,
+              .memory_limit = memory_limit_or_default(options.memory_limit)}};
 }
 
 void run(const AnalyzeOptions& o) {
@@ -243,7 +248,7 @@ void run(const AnalyzeOptions& o) {
   }
   Analysis analysis = analyze(model, windows, options);
   if (options.metrics.damage && analysis.failure.empty()) {
-    add_damage(model, windows, options, analysis.result);
+    add_damage(model, windows, damage_options(model, options), analysis.result);
   }
   analysis.result["config"] = effective_config(o, analysis.result);
   if (!o.out.empty()) {

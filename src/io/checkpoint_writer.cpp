@@ -270,4 +270,9 @@ const fs::path& CheckpointWriter::folder() const {
   return state_->folder.target();
 }
 
+void require_new_checkpoint(const fs::path& folder, const fs::path& source, bool force) {
+  require_apart(folder, source);
+  const StagedFolder probe(folder, force);
+}
+
 }  // namespace linscan

@@ -26,7 +26,7 @@ void DataOptions::add_to(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--tokens",
                  tokens,
-                 "At most N tokens; 0: 16,384 or 8 times the hidden size, whichever is more")
+                 "At most N tokens; 0: " + default_tokens)
       ->group("Data")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");

@@ -36,6 +36,12 @@ struct CheckpointWriterOptions {
   bool force = false;
 };
 
+// Throws what a CheckpointWriter of `source` would throw for a folder that it may not write: before
+// the work, not after it. Leaves nothing behind.
+void require_new_checkpoint(const std::filesystem::path& folder,
+                            const std::filesystem::path& source,
+                            bool force);
+
 // All tensors are named at the start; data follow in any order and in pieces. The folder appears as
 // a whole at commit(); without it, after an error or after Ctrl-C, nothing is left behind and a
 // folder that is to be replaced stays as it was. Not thread-safe.
