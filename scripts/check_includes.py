@@ -18,7 +18,7 @@ ARROWS = {
     "model": ["base", "io"],
     "stats": ["base"],
     "analyze": ["model", "text", "stats"],
-    "edit": ["analyze"],
+    "edit": ["analyze", "eval"],
     "eval": ["model", "text", "stats"],
     "train": ["model", "text", "eval"],
     "report": ["base"],

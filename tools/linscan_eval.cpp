@@ -138,30 +138,10 @@ void add_options(CLI::App& app, EvalOptions& o) {
   app.add_flag("--force", o.force, "Replace existing output")->group("Output");
 }
 
-// NAME=FILE pairs, each name once.
-std::vector<TaskFile> read_task_files(const std::vector<std::string>& arguments) {
-  std::vector<TaskFile> files;
-  for (const std::string& argument : arguments) {
-    const size_t equals = argument.find('=');
-    if (equals == std::string::npos || equals + 1 == argument.size()) {
-      fail(ErrorKind::kUsage,
-           "--task {}: expected NAME=FILE, like arc_easy=ARC-Easy-Test.jsonl",
-           argument);
-    }
-    const std::string name = argument.substr(0, equals);
-    find_task(name);
-    if (std::ranges::find(files, name, &TaskFile::task) != files.end()) {
-      fail(ErrorKind::kUsage, "--task {}: given twice", name);
-    }
-    files.push_back({name, argument.substr(equals + 1)});
-  }
-  return files;
-}
-
 EvaluationOptions to_evaluation(const EvalOptions& o) {
   EvaluationOptions options;
   options.texts.assign(o.texts.begin(), o.texts.end());
-  options.tasks = read_task_files(o.tasks);
+  options.tasks = parse_task_files(o.tasks);
   if (o.bundled()) {
     options.texts.push_back(data_file(kBundledCorpus));
   }

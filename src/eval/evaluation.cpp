@@ -17,7 +17,7 @@
 #include "linscan/base/version.h"
 #include "linscan/eval/perplexity.h"
 #include "linscan/eval/scorer.h"
-#include "linscan/eval/task.h"
+#include "linscan/eval/task_set.h"
 #include "linscan/model/description.h"
 #include "linscan/text/corpus.h"
 
@@ -25,13 +25,6 @@ namespace linscan {
 namespace {
 
 constexpr int64_t kDefaultContext = 2048;
-
-struct TaskRun {
-  const Task* task;
-  std::filesystem::path file;
-  std::vector<TaskItem> items;
-  size_t first_request = 0;
-};
 
 struct TextRun {
   std::filesystem::path file;
@@ -41,7 +34,7 @@ struct TextRun {
 
 // All that is asked, in one list, so that the weights are read once for everything.
 struct Work {
-  std::vector<TaskRun> tasks;
+  std::optional<TaskSet> tasks;  // absent without any; its requests come first
   std::vector<TextRun> texts;
   std::vector<ScoreRequest> requests;
 };
@@ -98,19 +91,9 @@ Setup prepare(const Model& model, const EvaluationOptions& options) {
 
 Work read_work(const Model& model, const EvaluationOptions& options, Setup& setup) {
   Work work;
-  for (const auto& [name, file] : options.tasks) {
-    TaskRun run{&find_task(name), file, {}, work.requests.size()};
-    run.items = read_task(*run.task, file, options.limit);
-    for (size_t i = 0; i < run.items.size(); ++i) {
-      const TaskItem& item = run.items[i];
-      for (int64_t choice = 0; choice < item.choices(); ++choice) {
-        work.requests.push_back(setup.encoder->encode_pair(
-            item.context(choice),
-            item.continuation(choice),
-            fmt::format("{}: item {}, choice {}", item.where, i, choice)));
-      }
-    }
-    work.tasks.push_back(std::move(run));
+  if (!options.tasks.empty()) {
+    work.tasks.emplace(options.tasks, options.limit, *setup.encoder);
+    work.requests = work.tasks->requests();
   }
   for (const auto& file : options.texts) {
     TextRun run{file,
@@ -129,28 +112,6 @@ Work read_work(const Model& model, const EvaluationOptions& options, Setup& setu
     work.texts.push_back(std::move(run));
   }
   return work;
-}
-
-void add_tasks(const Work& work, std::span<const ScoredRequest> scores, Evaluation& evaluation) {
-  Json tasks = Json::object();
-  for (const TaskRun& run : work.tasks) {
-    std::vector<ItemScore> item_scores;
-    size_t next = run.first_request;
-    for (size_t i = 0; i < run.items.size(); ++i) {
-      const auto own = scores.subspan(next, static_cast<size_t>(run.items[i].choices()));
-      next += own.size();
-      item_scores.push_back(score_item(*run.task, run.items[i], own));
-      evaluation.items.push_back(
-          describe_item(*run.task, static_cast<int64_t>(i), run.items[i], item_scores.back(), own)
-              .dump());
-    }
-    tasks[std::string(run.task->name)] =
-        summarize_task(*run.task,
-                       run.items,
-                       item_scores,
-                       scores.subspan(run.first_request, next - run.first_request));
-  }
-  evaluation.result["tasks"] = std::move(tasks);
 }
 
 double sum_of(std::span<const ScoredRequest> scores) {
@@ -177,11 +138,6 @@ void add_texts(const Work& work,
 }
 
 Json describe_data(const Work& work, const EvaluationOptions& options) {
-  Json tasks = Json::object();
-  for (const TaskRun& run : work.tasks) {
-    tasks[std::string(run.task->name)] = {{"file", run.file.string()},
-                                          {"sha256", sha256_of_file(run.file)}};
-  }
   Json texts = Json::object();
   for (const TextRun& run : work.texts) {
     texts[run.file.string()] = {{"sha256", sha256_of_file(run.file)},
@@ -192,7 +148,7 @@ Json describe_data(const Work& work, const EvaluationOptions& options) {
                                 {"invalid_utf8", run.text.invalid_utf8}};
   }
   return {
-      {"tasks", std::move(tasks)}, {"texts", std::move(texts)}, {"bundled", options.bundled_data}};
+      {"tasks", work.tasks ? work.tasks->describe() : Json::object()}, {"texts", std::move(texts)}, {"bundled", options.bundled_data}};
 }
 
 std::vector<std::string> collect_warnings(const Model& model,
@@ -269,7 +225,9 @@ Evaluation evaluate(const Model& model, const EvaluationOptions& options) {
   result["model"] = describe_model(model);
   result["model"]["weights_sha256"] = digest.get();
   result["data"] = describe_data(work, options);
-  add_tasks(work, scores, evaluation);
+  const size_t asked = work.tasks ? work.tasks->requests().size() : 0;
+  result["tasks"] = work.tasks ? work.tasks->summarize(std::span(scores).first(asked), &evaluation.items)
+                               : Json::object();
   add_texts(work, scores, divergence.log_likelihoods, result);
   if (reference) result["divergence"] = std::move(divergence.result);
   result["protocol"] = {{"max_length", setup.max_length},

@@ -10,14 +10,10 @@
 #include <vector>
 
 #include "linscan/base/json.h"
+#include "linscan/eval/task_set.h"
 #include "linscan/model/model.h"
 
 namespace linscan {
-
-struct TaskFile {
-  std::string task;
-  std::filesystem::path file;
-};
 
 struct EvaluationOptions {
   std::vector<std::filesystem::path> texts;        // perplexity of each
