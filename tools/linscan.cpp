@@ -30,6 +30,7 @@ constexpr Command kCommands[] = {
     {"eval", "perplexity, benchmarks, distance from another model"},
     {"prune", "remove blocks, or fold what they did into the block before them"},
     {"linearize", "fitted linear maps in place of blocks or of their attention"},
+    {"ladder", "perplexity and benchmarks as more and more blocks are edited"},
     {"report", "table or HTML report of a saved result"},
     {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},
     {"check", "fail when a model's figures moved from their baseline"},

@@ -80,10 +80,11 @@ Json climb_ladder(const Model& model, const EditWindows& windows, const LadderRe
   options.progress = "ladder";
   const VariantRun run = run_variants(model, windows.for_edit(), plans, options);
 
-  Json result = {{"unedited", to_json(run.unedited)}};
+  Json result = {{"dense", to_json(run.unedited)}};
+  result["dense"]["parameters"] = model.weights.parameters();
   if (request.tasks != nullptr) {
     const WeightLoader loader(model.weights, model.config, options.compute_dtype, options.device);
-    result["unedited_tasks"] = score_tasks(request, model.config, loader);
+    result["dense"]["tasks"] = score_tasks(request, model.config, loader);
   }
   result["rungs"] = Json::array();
   std::map<std::string, Json> scored;  // several criteria may choose the same blocks

@@ -168,7 +168,18 @@ void write_explicit_lists(Json& config, const DecoderConfig& wanted) {
   });
 }
 
-void check(const Json& config, const DecoderConfig& wanted, const std::vector<int64_t>& blocks) {
+}  // namespace
+
+Json keep_blocks(const Json& source, const std::vector<int64_t>& blocks) {
+  Json config = source;
+  keep_entries(config, blocks);
+  set_counts(config, blocks.size());
+  return config;
+}
+
+void check_edited_config(const Json& config,
+                         const DecoderConfig& wanted,
+                         const std::vector<int64_t>& blocks) {
   DecoderConfig read = read_decoder_config(config, kWhere);
   LINSCAN_CHECK(read.blocks() == wanted.blocks(),
                 kInternal,
@@ -200,15 +211,11 @@ void check(const Json& config, const DecoderConfig& wanted, const std::vector<in
                 "the edited config.json says another model than the edited one");
 }
 
-}  // namespace
-
 Json edit_config(const Json& source,
                  const DecoderConfig& wanted,
                  const std::vector<int64_t>& blocks) {
-  Json config = source;
-  keep_entries(config, blocks);
-  const bool same_count = source_blocks(config) == wanted.blocks();
-  set_counts(config, blocks.size());
+  Json config = keep_blocks(source, blocks);
+  const bool same_count = source_blocks(source) == wanted.blocks();
   if (wanted.family == "gpt_neo" &&
       !(same_count && agree(property_of("layer_types"), read_decoder_config(config, kWhere), wanted))) {
     write_attention_types(config, wanted);
@@ -217,7 +224,7 @@ Json edit_config(const Json& source,
     config["mlp_bias"] = true;
   }
   write_explicit_lists(config, wanted);
-  check(config, wanted, blocks);
+  check_edited_config(config, wanted, blocks);
   return config;
 }
 

@@ -20,4 +20,10 @@ Json edit_config(const Json& source,
                  const DecoderConfig& wanted,
                  const std::vector<int64_t>& blocks);
 
+// The two ends of edit_config: lists and counts of the blocks that are left, and the proof.
+Json keep_blocks(const Json& source, const std::vector<int64_t>& blocks);
+void check_edited_config(const Json& config,
+                         const DecoderConfig& wanted,
+                         const std::vector<int64_t>& blocks);
+
 }  // namespace linscan

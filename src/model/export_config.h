@@ -29,6 +29,13 @@ struct ExportedConfig {
 // Each throws Error(kUnsupported) with the reason where the model cannot be written so.
 ExportedConfig stock_config(const EditedConfig& model);
 ExportedConfig remote_code_config(const EditedConfig& model);
+// `model` as nemotron_blocks gives it.
+ExportedConfig nemotron_config(const EditedConfig& model);
+
+// The model as Nemotron-NAS says it. A map in place of a block becomes one in place of attention
+// before an MLP of the smallest size, which must be zero: llama.cpp leaves out a block without MLP
+// altogether, its attention too.
+DecoderConfig nemotron_blocks(const DecoderConfig& wanted);
 
 // Names of the code that remote_code_config writes: not carried over from the source.
 inline constexpr const char* kModelingFile = "modeling_linscan.py";

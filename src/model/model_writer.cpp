@@ -54,11 +54,13 @@ DType dtype_of(const at::Tensor& weight, const std::string& name) {
 // Lists what is written, in the order of parameters in transformers.
 class Outputs {
  public:
-  // `written`: what the new folder's config.json says; `family` its family.
-  Outputs(const EditedModel& model, const DecoderConfig& written, const Family& family)
-      : model_(model), family_(family) {
+  // `family`: that of the new folder, which may be another than the source's.
+  Outputs(const EditedModel& model, const Family& family) : model_(model), family_(family) {
+    const std::string_view prefix = &family == model.source->family
+                                        ? model.source->weights.prefix()
+                                        : family.prefixes.front();
     std::vector<WantedTensor> wanted =
-        wanted_tensors(written, weight_rows(family, written), model.source->weights.prefix());
+        wanted_tensors(model.config, weight_rows(family, model.config), prefix);
     std::ranges::stable_sort(wanted, {}, [](const WantedTensor& tensor) {
       return std::pair(stage_of(tensor.key.slot), tensor.key);
     });
@@ -171,19 +173,46 @@ void check_blocks(const EditedModel& model) {
                 model.blocks.size());
 }
 
-ExportedConfig exported_config(const EditedModel& model, ExportForm form) {
-  check_blocks(model);
+// A block of Nemotron-NAS in place of a map: see nemotron_blocks. Its MLP adds nothing.
+void add_zero_mlp(EditedModel& model, size_t block) {
+  const int64_t width = model.config.hidden;
+  const int64_t mlp = model.config.mlp_size(static_cast<int64_t>(block));
+  const auto put = [&](Slot slot, const at::Tensor& weight) {
+    const WeightKey key{model.blocks[block], slot};
+    model.weights.insert_or_assign(key, weight.to(model.stored_dtype(key)));
+  };
+  put(Slot::kMlpNormWeight, at::ones({width}));
+  put(Slot::kGateWeight, at::zeros({mlp, width}));
+  put(Slot::kUpWeight, at::zeros({mlp, width}));
+  put(Slot::kDownWeight, at::zeros({width, mlp}));
+}
+
+// The model as a form says it: the same function, perhaps in other blocks.
+EditedModel in_form(const EditedModel& model, ExportForm form) {
+  EditedModel formed = model;
+  if (form == ExportForm::kNemotron) {
+    formed.config = nemotron_blocks(model.config);
+    for (size_t block = 0; block < model.blocks.size(); ++block) {
+      if (model.config.per_block[block].form == BlockForm::kNormedLinear) {
+        add_zero_mlp(formed, block);
+      }
+    }
+  }
+  return formed;
+}
+
+ExportedConfig exported_config(const EditedModel& formed, ExportForm form) {
   const EditedConfig edited{
-      model.source->checkpoint.config(), *model.source->family, model.config, model.blocks};
+      formed.source->checkpoint.config(), *formed.source->family, formed.config, formed.blocks};
   switch (form) {
     case ExportForm::kStock:
       return stock_config(edited);
     case ExportForm::kRemoteCode:
       return remote_code_config(edited);
     case ExportForm::kNemotron:
-      break;
+      return nemotron_config(edited);
   }
-  fail_unsupported("the form \"{}\" is not written yet", name(form));
+  fail(ErrorKind::kInternal, "unknown export form");
 }
 
 }  // namespace
@@ -201,8 +230,9 @@ std::string_view name(ExportForm form) {
 }
 
 std::string why_not(const EditedModel& model, ExportForm form) {
+  check_blocks(model);
   try {
-    exported_config(model, form);
+    exported_config(in_form(model, form), form);
     return "";
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kUnsupported) {
@@ -216,16 +246,18 @@ void write_model(const EditedModel& model,
                  const std::filesystem::path& folder,
                  ExportForm form,
                  CheckpointWriterOptions options) {
-  const ExportedConfig exported = exported_config(model, form);
+  check_blocks(model);
+  const EditedModel formed = in_form(model, form);
+  const ExportedConfig exported = exported_config(formed, form);
   options.source = model.source->checkpoint.folder();
   options.left_behind.push_back(kModelingFile);
   const std::map<std::string, std::string> additional = std::exchange(options.files, {});
-  const Outputs outputs(model, model.config, *model.source->family);
+  const Outputs outputs(formed, find_family(exported.config, "exported config.json"));
   CheckpointWriter writer(folder, outputs.entries(), std::move(options));
   for (const Output& output : outputs.list()) {
     check_interrupt();
     if (output.weight != nullptr) {
-      write_weight(writer, output, model.config);
+      write_weight(writer, output, formed.config);
     } else {
       copy_tensor(writer, output);
     }

@@ -120,3 +120,105 @@ def test_remote_code_opens_in_transformers(family, edits, tmp_path):
     assert torch.equal(generated, greedy_without_cache(model, 8))
     model.save_pretrained(tmp_path / "again")
     assert torch.equal(logits_of(open_remote(tmp_path / "again", case.attention)), reference)
+
+
+# Nemotron-NAS: MLP sizes are multiples of 256.
+NEMOTRON_LLAMA = {**BY_ID["llama-gqa"].config, "intermediate_size": 512}
+NEMOTRON_EDITS = ["0:linear-attention", "1:normed-linear", "2:no-attention", "3"]
+
+
+class LinearPart(torch.nn.Module):
+    """In place of attention or of an MLP, as readers of block_configs build it."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, hidden_states, *args, **kwargs):
+        return torch.nn.functional.linear(hidden_states, self.weight), None
+
+
+class NoAttention(torch.nn.Module):
+    def forward(self, hidden_states, *args, **kwargs):
+        return torch.zeros_like(hidden_states), None
+
+
+def ffn_size(multiplier, hidden):
+    """As llama.cpp, vLLM and mlx-lm compute it."""
+    size = int(2 * multiplier * hidden / 3)
+    return size if size % 256 == 0 else size + 256 - size % 256
+
+
+def nemotron_reference(folder):
+    """A stock Llama with the blocks that block_configs names; every tensor of the folder must find its place, and no other is missing."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "nemotron-nas" and config["architectures"] == ["DeciLMForCausalLM"]
+    assert config["intermediate_size"] is None and config["num_key_value_heads"] is None
+    tensors = harness.load_file(folder / "model.safetensors")
+    tensors = {name: torch.from_numpy(value) for name, value in tensors.items()}
+    blocks = config["block_configs"]
+    groups = {block["attention"]["n_heads_in_group"] for block in blocks} - {None}
+    heads = config["num_attention_heads"]
+    plain = {**config, "num_key_value_heads": heads // max(groups, default=1), "intermediate_size": 256, "architectures": ["LlamaForCausalLM"],
+             "model_type": "llama"}
+    model = LlamaForCausalLM(LlamaConfig(**plain))
+    for index, (layer, block) in enumerate(zip(model.model.layers, blocks, strict=True)):
+        assert isinstance(block["ffn"]["ffn_mult"], float) and not block["ffn"]["no_op"] and not block["ffn"]["replace_with_linear"]
+        size = ffn_size(block["ffn"]["ffn_mult"], config["hidden_size"])
+        for name, shape in (("gate_proj", (size, -1)), ("up_proj", (size, -1)), ("down_proj", (-1, size))):
+            weight = tensors.pop(f"model.layers.{index}.mlp.{name}.weight")
+            assert weight.shape == tuple(config["hidden_size"] if part == -1 else part for part in shape)
+            getattr(layer.mlp, name).weight = torch.nn.Parameter(weight)
+        if block["attention"]["replace_with_linear"]:
+            assert block["attention"]["n_heads_in_group"] is None and not block["attention"]["no_op"]
+            layer.self_attn = LinearPart(tensors.pop(f"model.layers.{index}.self_attn.linear_attn.weight"))
+        elif block["attention"]["no_op"]:
+            assert block["attention"]["n_heads_in_group"] is None
+            layer.self_attn, layer.input_layernorm = NoAttention(), torch.nn.Identity()
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    assert not unexpected and all(".mlp." in name for name in missing)
+    return model.eval()
+
+
+@pytest.mark.parametrize("edits", [NEMOTRON_EDITS, ["0:linear-attention", "2:linear-attention"], ["0:normed-linear", "2:normed-linear"], ["0", "3"]],
+                         ids=lambda edits: ",".join(edits))
+def test_nemotron_is_the_model_of_the_remote_code(edits, tmp_path):
+    config = {**NEMOTRON_LLAMA, "num_hidden_layers": 4}
+    source = harness.write_folder(tmp_path / "source", config, seed=5)
+    program(source, tmp_path / "remote", "remote-code", *edits)
+    program(source, tmp_path / "nemotron", "nemotron", *edits)
+    reference = logits_of(open_remote(tmp_path / "remote"))
+    assert_same(logits_of(nemotron_reference(tmp_path / "nemotron")), reference)
+    assert_same(our_logits(tmp_path / "nemotron", tmp_path), reference)
+    # A second edit: the last block goes, in the same form.
+    forms = [str(i) for i in range(len(edits) - 1)]
+    program(tmp_path / "nemotron", tmp_path / "second", "nemotron", *forms)
+    program(source, tmp_path / "direct", "nemotron", *edits[:-1])
+    assert torch.equal(our_logits(tmp_path / "second", tmp_path), our_logits(tmp_path / "direct", tmp_path))
+
+
+def test_nemotron_with_llama3_rotary_says_where_llama_cpp_looks(tmp_path):
+    case = BY_ID["llama-rope-llama3"]
+    source = harness.write_folder(tmp_path / "source", {**case.config, "intermediate_size": 256}, seed=5)
+    program(source, tmp_path / "out", "nemotron", "0", "1:no-attention", "2")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["original_max_position_embeddings"] == 32
+    assert_same(our_logits(tmp_path / "out", tmp_path), logits_of(nemotron_reference(tmp_path / "out")))
+
+
+@pytest.mark.parametrize(("family", "change", "edits", "reason"), [
+    ("gpt2", {}, ["0", "1", "2"], "family gpt2"),
+    ("llama-gqa", {}, ["0", "1", "2"], "multiple of 256"),
+    ("llama-gqa", {"intermediate_size": 256}, ["0", "1:linear", "2"], "behind a norm"),
+    ("llama-gqa", {"intermediate_size": 256}, ["0", "1:normed-linear+bias", "2"], "no bias"),
+    ("llama-gqa", {"intermediate_size": 256, "attention_bias": True}, ["0", "1", "2"], "no biases"),
+    ("llama-gqa", {"intermediate_size": 256, "hidden_act": "gelu"}, ["0", "1", "2"], "silu"),
+    ("llama-gqa", {"intermediate_size": 256, "head_dim": 20}, ["0", "1", "2"], "num_attention_heads"),
+    ("llama-rope-yarn", {"intermediate_size": 256}, ["0", "1", "2"], "yarn"),
+    ("mistral-window", {"intermediate_size": 256}, ["0", "1", "2"], "no attention window"),
+])
+def test_nemotron_is_refused_with_the_reason(family, change, edits, reason, tmp_path):
+    source = harness.write_folder(tmp_path / "source", {**BY_ID[family].config, **change}, seed=5)
+    assert reason in program(source, "-", "why", *edits).splitlines()[2]
+    assert reason in program(source, tmp_path / "out", "nemotron", *edits, fails=True)
+    assert not (tmp_path / "out").exists()

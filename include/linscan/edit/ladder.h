@@ -19,7 +19,7 @@ struct LadderRequest {
   const TaskSet* tasks = nullptr;  // benchmarks after each step, in the model's own tokens
 };
 
-// "unedited", "unedited_tasks", "rungs" and "left_out" of a result ("linscan.ladder/1"). A step that
+// "dense", "rungs" and "left_out" of a result ("linscan.ladder/1"). A step that
 // a recipe cannot do is left out, with the reason.
 Json climb_ladder(const Model& model, const EditWindows& windows, const LadderRequest& request);
 

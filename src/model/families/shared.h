@@ -199,5 +199,6 @@ extern const Family kMixtralFamily;
 extern const Family kQwen2MoeFamily;
 extern const Family kQwen3MoeFamily;
 extern const Family kOlmoeFamily;
+extern const Family kNemotronFamily;
 
 }  // namespace linscan
