@@ -7,9 +7,12 @@
 
 #include "common/result_file.h"
 #include "common/run_main.h"
+#include "linscan/base/error.h"
 #include "linscan/base/files.h"
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
+#include "linscan/report/edit_report.h"
+#include "linscan/report/ladder_report.h"
 #include "linscan/report/report.h"
 
 namespace {
@@ -23,7 +26,10 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option(
-         "RESULT", options.result, "result.json of `linscan analyze`, or the folder it is in")
+         "RESULT",
+         options.result,
+         "A result (result.json of `linscan analyze`, the report of an edit, a ladder), or the "
+         "folder of a result.json")
       ->required()
       ->group("Input");
   app.add_option("--format", options.format, "What to write")
@@ -34,21 +40,66 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--force", options.force, "Replace the file of --out if it exists")->group("Output");
 }
 
+// How documents of one schema are shown.
+struct Renderers {
+  std::string_view schema;
+  void (*validate)(const linscan::Json&);
+  std::string (*table)(const linscan::Json&);
+  std::string (*markdown)(const linscan::Json&);
+  std::string (*html)(const linscan::Json&);
+  std::string (*csv)(const linscan::Json&);  // null where the schema has no such form
+};
+
+constexpr Renderers kRenderers[] = {{linscan::kAnalysisSchema,
+                                     linscan::validate_analysis,
+                                     linscan::render_table,
+                                     linscan::render_markdown,
+                                     linscan::render_html,
+                                     linscan::render_csv},
+                                    {linscan::kEditSchema,
+                                     linscan::validate_edit,
+                                     linscan::render_edit_table,
+                                     linscan::render_edit_markdown,
+                                     linscan::render_edit_html,
+                                     nullptr},
+                                    {linscan::kLadderSchema,
+                                     linscan::validate_ladder,
+                                     linscan::render_ladder_table,
+                                     linscan::render_ladder_markdown,
+                                     linscan::render_ladder_html,
+                                     linscan::render_ladder_csv}};
+
+// Those of the document's schema; of an analysis, whose check then names the schema, where it is
+// none of them.
+const Renderers& renderers_of(const linscan::Json& document) {
+  if (document.is_object()) {
+    const auto schema = document.find("schema");
+    for (const Renderers& renderers : kRenderers) {
+      if (schema != document.end() && *schema == renderers.schema) {
+        return renderers;
+      }
+    }
+  }
+  return kRenderers[0];
+}
+
 std::string render(const linscan::Json& document, const std::string& format) {
-  if (format == "csv") {
-    return linscan::render_csv(document);
-  }
-  if (format == "markdown") {
-    return linscan::render_markdown(document);
-  }
-  if (format == "html") {
-    return linscan::render_html(document);
-  }
+  const Renderers& renderers = renderers_of(document);
   if (format == "json") {
-    linscan::validate_analysis(document);
+    renderers.validate(document);
     return document.dump(2) + "\n";
   }
-  return linscan::render_table(document);
+  if (format == "csv") {
+    LINSCAN_CHECK(renderers.csv != nullptr,
+                  kInput,
+                  "--format csv: a result with the schema {} is no table of numbers; use json",
+                  renderers.schema);
+    return renderers.csv(document);
+  }
+  if (format == "markdown") {
+    return renderers.markdown(document);
+  }
+  return format == "html" ? renderers.html(document) : renderers.table(document);
 }
 
 void report(const Options& options) {

@@ -10,7 +10,7 @@
 namespace linscan {
 namespace {
 
-constexpr int kWidth = 110;
+constexpr int kLabelWidth = 11;
 constexpr size_t kMetricsPerTable = 3;  // that fit a terminal beside the names
 
 constexpr std::string_view kStandIn =
@@ -31,33 +31,13 @@ std::vector<TextTable> summary_tables(const Comparison& comparison) {
   return tables;
 }
 
-void add_wrapped(std::string_view label, std::string_view text, std::string& out) {
-  constexpr int kLabelWidth = 11;
-  bool first = true;
-  for (const std::string& line : wrap_text(text, kWidth - kLabelWidth)) {
-    out += pad_right(first ? label : "", kLabelWidth) + line + "\n";
-    first = false;
-  }
-}
-
-void add_list(std::string_view title, const std::vector<std::string>& lines, std::string& out) {
-  if (lines.empty()) {
-    return;
-  }
-  out += fmt::format("## {}\n\n", title);
-  for (const std::string& line : lines) {
-    out += fmt::format("- {}\n", markdown_text(line));
-  }
-  out += '\n';
-}
-
 }  // namespace
 
 std::string render_comparison_table(const std::vector<ComparisonInput>& inputs) {
   const Comparison comparison(inputs);
   std::string out = draw_text_table(models_table(comparison)) + "\n";
   for (const std::string& difference : comparison.differences()) {
-    add_wrapped("DIFFERENT", difference, out);
+    out += labelled_text("DIFFERENT", difference, kLabelWidth);
   }
   out += comparison.differences().empty() ? "" : "\n";
   const std::vector<TextTable> tables = summary_tables(comparison);
@@ -67,13 +47,13 @@ std::string render_comparison_table(const std::vector<ComparisonInput>& inputs) 
   if (tables.empty()) {
     out += "no metric of the blocks is in these results\n\n";
   } else {
-    add_wrapped("", kBlocksRemark, out);
+    out += labelled_text("", kBlocksRemark, kLabelWidth);
   }
   if (has_stand_ins(comparison)) {
-    add_wrapped("", kStandIn, out);
+    out += labelled_text("", kStandIn, kLabelWidth);
   }
   for (const std::string& warning : comparison.warnings()) {
-    add_wrapped("warning", warning, out);
+    out += labelled_text("warning", warning, kLabelWidth);
   }
   return out;
 }
@@ -83,8 +63,8 @@ std::string render_comparison_markdown(const std::vector<ComparisonInput>& input
   std::string out = fmt::format(
       "# Linearity of {} model{} over depth\n\n", inputs.size(), inputs.size() == 1 ? "" : "s");
   out += draw_markdown_table(models_table(comparison)) + "\n";
-  add_list("The runs differ", comparison.differences(), out);
-  add_list("Warnings", comparison.warnings(), out);
+  out += markdown_list("The runs differ", comparison.differences());
+  out += markdown_list("Warnings", comparison.warnings());
   out += "## Over the blocks\n\n";
   const std::vector<TextTable> tables = summary_tables(comparison);
   for (const TextTable& table : tables) {

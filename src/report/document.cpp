@@ -49,9 +49,19 @@ const Json* find_path(const Json& json, std::string_view path) {
   return at;
 }
 
-Number Row::number(std::string_view path) const {
-  const Json* value = find_path(*json_, path);
+std::string text_at(const Json& json, std::string_view path) {
+  const Json* value = find_path(json, path);
+  return value != nullptr && value->is_string() ? clean_text(value->get_ref<const std::string&>())
+                                                : std::string();
+}
+
+Number number_at(const Json& json, std::string_view path) {
+  const Json* value = find_path(json, path);
   return value != nullptr && value->is_number() ? Number(value->get<double>()) : std::nullopt;
+}
+
+Number Row::number(std::string_view path) const {
+  return number_at(*json_, path);
 }
 
 std::string Row::reason(std::string_view path) const {
@@ -101,14 +111,11 @@ std::string ResultDocument::model_name() const {
 }
 
 std::string ResultDocument::text(std::string_view path) const {
-  const Json* value = find_path(*json_, path);
-  return value != nullptr && value->is_string() ? clean_text(value->get_ref<const std::string&>())
-                                                : std::string();
+  return text_at(*json_, path);
 }
 
 Number ResultDocument::document_number(std::string_view path) const {
-  const Json* value = find_path(*json_, path);
-  return value != nullptr && value->is_number() ? Number(value->get<double>()) : std::nullopt;
+  return number_at(*json_, path);
 }
 
 std::vector<std::string> ResultDocument::warnings() const {

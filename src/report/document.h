@@ -72,6 +72,10 @@ class ResultDocument {
   std::optional<Row> embedding_;
 };
 
+// Text and numbers at a dotted path: text is cleaned for display, empty where absent.
+std::string text_at(const Json& json, std::string_view path);
+Number number_at(const Json& json, std::string_view path);
+
 // The value at a dotted path of objects, or nullptr. "low" and "high" index an array of two.
 const Json* find_path(const Json& json, std::string_view path);
 

@@ -21,17 +21,17 @@ std::string join_dots(const std::vector<std::string>& parts) {
 }
 
 // "16,384 tokens", or nothing where the document has no such count.
-std::string counted(const ResultDocument& analysis, std::string_view path, std::string_view unit) {
-  const Number value = analysis.document_number(path);
+std::string counted(const Json& document, std::string_view path, std::string_view unit) {
+  const Number value = number_at(document, path);
   if (!value || std::abs(*value) > 1e15) {
     return "";
   }
   return fmt::format("{} {}{}", grouped(std::llround(*value)), unit, *value == 1 ? "" : "s");
 }
 
-std::string file_names(const ResultDocument& analysis) {
+std::string file_names(const Json& document) {
   constexpr size_t kShown = 3;
-  const Json* files = find_path(analysis.json(), "data.files");
+  const Json* files = find_path(document, "data.files");
   if (files == nullptr || !files->is_array()) {
     return "";
   }
@@ -43,6 +43,17 @@ std::string file_names(const ResultDocument& analysis) {
     }
   }
   return files->size() > kShown ? out + fmt::format(" and {} more", files->size() - kShown) : out;
+}
+
+std::string describe_model(const Json& document,
+                           const std::string& blocks,
+                           const std::string& hidden) {
+  const Number parameters = number_at(document, "model.parameters");
+  return join_dots({text_at(document, "model.family"),
+                    blocks,
+                    hidden,
+                    parameters ? short_count(*parameters) + " parameters" : "",
+                    text_at(document, "model.dtype")});
 }
 
 void add_sample_facts(const ResultDocument& analysis, std::vector<Fact>& facts) {
@@ -63,7 +74,7 @@ void add_sample_facts(const ResultDocument& analysis, std::vector<Fact>& facts) 
 void add_protocol_facts(const ResultDocument& analysis, std::vector<Fact>& facts) {
   if (const auto documents = analysis.document_number("data.documents"); documents) {
     facts.push_back(
-        {"documents", fixed(documents, 0), counted(analysis, "data.windows", "window")});
+        {"documents", fixed(documents, 0), counted(analysis.json(), "data.windows", "window")});
   }
   if (const auto folds = analysis.document_number("protocol.folds"); folds) {
     const std::string unit = analysis.text("protocol.fold_unit");
@@ -87,27 +98,30 @@ void add_compute_facts(const ResultDocument& analysis, std::vector<Fact>& facts)
 
 }  // namespace
 
-std::string model_line(const ResultDocument& analysis) {
-  const Number parameters = analysis.document_number("model.parameters");
-  const std::string hidden = counted(analysis, "model.hidden", "");
-  return join_dots(
-      {analysis.text("model.family"),
-       fmt::format(
-           "{} block{}", analysis.blocks().size(), analysis.blocks().size() == 1 ? "" : "s"),
-       hidden.empty() ? "" : "hidden size " + grouped(analysis.d()),
-       parameters ? short_count(*parameters) + " parameters" : "",
-       analysis.text("model.dtype")});
+std::string model_line(const Json& document) {
+  const Number hidden = number_at(document, "model.hidden");
+  return describe_model(document,
+                        counted(document, "model.blocks", "block"),
+                        hidden ? "hidden size " + fixed(hidden, 0) : "");
 }
 
-std::string data_line(const ResultDocument& analysis) {
-  std::string windows = counted(analysis, "data.windows", "window");
-  if (const Number ctx = analysis.document_number("data.ctx"); ctx && !windows.empty()) {
+std::string model_line(const ResultDocument& analysis) {
+  const size_t blocks = analysis.blocks().size();
+  const std::string hidden = counted(analysis.json(), "model.hidden", "");
+  return describe_model(analysis.json(),
+                        fmt::format("{} block{}", blocks, blocks == 1 ? "" : "s"),
+                        hidden.empty() ? "" : "hidden size " + grouped(analysis.d()));
+}
+
+std::string data_line(const Json& document) {
+  std::string windows = counted(document, "data.windows", "window");
+  if (const Number ctx = number_at(document, "data.ctx"); ctx && !windows.empty()) {
     windows += fmt::format(" of up to {} tokens", fixed(ctx, 0));
   }
-  return join_dots({file_names(analysis),
-                    counted(analysis, "data.tokens", "token"),
+  return join_dots({file_names(document),
+                    counted(document, "data.tokens", "token"),
                     windows,
-                    counted(analysis, "data.documents", "document")});
+                    counted(document, "data.documents", "document")});
 }
 
 std::vector<Fact> key_facts(const ResultDocument& analysis) {

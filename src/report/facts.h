@@ -16,8 +16,10 @@ struct Fact {
 
 // "llama · 24 blocks · hidden size 2048 · 1.32 B parameters · bf16".
 std::string model_line(const ResultDocument& analysis);
+// The same of any document with "model", and of one with "data".
+std::string model_line(const Json& document);
 // "wiki.txt · 16,384 tokens · 64 windows of 256 · 37 documents".
-std::string data_line(const ResultDocument& analysis);
+std::string data_line(const Json& document);
 // n, d, n/d, null, documents, folds, device, time. Facts that the document lacks are left out.
 std::vector<Fact> key_facts(const ResultDocument& analysis);
 

@@ -89,6 +89,26 @@ void close_page(Markup& html, const std::string& version, const Json& document) 
   html.close().newline().close().newline();
 }
 
+void add_header(Markup& html,
+                const std::string& title,
+                const std::vector<std::string>& leads,
+                const std::vector<Fact>& facts) {
+  html.open("header").newline();
+  html.element("h1", title).newline();
+  for (const std::string& lead : leads) {
+    html.element("p", {{"class", "lead"}}, lead).newline();
+  }
+  html.open("dl", {{"class", "facts"}}).newline();
+  for (const Fact& fact : facts) {
+    html.open("div").element("dt", fact.label).open("dd").text(fact.value);
+    if (!fact.note.empty()) {
+      html.element("small", fact.note);
+    }
+    html.close().close().newline();
+  }
+  html.close().close().newline();
+}
+
 void add_list(Markup& html, const std::vector<std::string>& lines) {
   html.open("ul").newline();
   for (const std::string& line : lines) {

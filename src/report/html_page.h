@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/facts.h"
 #include "report/figures.h"
 #include "report/markup.h"
 
@@ -14,6 +15,12 @@ namespace linscan {
 // Everything up to the first element of <main>; close_page() ends it, with the document inside.
 void open_page(Markup& html, const std::string& title);
 void close_page(Markup& html, const std::string& version, const Json& document);
+
+// Title, one line each of what it is about, and what must be known before any number.
+void add_header(Markup& html,
+                const std::string& title,
+                const std::vector<std::string>& leads,
+                const std::vector<Fact>& facts);
 
 void add_list(Markup& html, const std::vector<std::string>& lines);
 // A box that cannot be overlooked; nothing for an empty list.

@@ -14,22 +14,6 @@
 namespace linscan {
 namespace {
 
-void add_opening(Markup& html, const ResultDocument& analysis) {
-  html.open("header").newline();
-  html.element("h1", "Linearity of " + analysis.model_name()).newline();
-  html.element("p", {{"class", "lead"}}, model_line(analysis)).newline();
-  html.element("p", {{"class", "lead"}}, data_line(analysis)).newline();
-  html.open("dl", {{"class", "facts"}}).newline();
-  for (const Fact& fact : key_facts(analysis)) {
-    html.open("div").element("dt", fact.label).open("dd").text(fact.value);
-    if (!fact.note.empty()) {
-      html.element("small", fact.note);
-    }
-    html.close().close().newline();
-  }
-  html.close().close().newline();
-}
-
 void add_messages(Markup& html, const ResultDocument& analysis) {
   const std::vector<std::string> warnings = analysis.warnings();
   add_warnings(html, warnings.size() == 1 ? "Warning" : "Warnings", warnings);
@@ -129,7 +113,10 @@ std::string render_html(const Json& document) {
   const ResultDocument analysis(document);
   Markup html;
   open_page(html, "Linearity of " + analysis.model_name());
-  add_opening(html, analysis);
+  add_header(html,
+             "Linearity of " + analysis.model_name(),
+             {model_line(analysis), data_line(analysis.json())},
+             key_facts(analysis));
   add_messages(html, analysis);
   size_t number = 0;
   for (const Figure& figure : make_figures(analysis)) {

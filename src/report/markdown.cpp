@@ -59,26 +59,16 @@ void add_notes(const ResultDocument& analysis,
   }
 }
 
-void add_list(std::string_view title, const std::vector<std::string>& lines, std::string& out) {
-  if (lines.empty()) {
-    return;
-  }
-  out += fmt::format("## {}\n\n", title);
-  for (const std::string& line : lines) {
-    out += fmt::format("- {}\n", markdown_text(line));
-  }
-  out += '\n';
-}
-
 }  // namespace
 
 std::string render_markdown(const Json& document) {
   const ResultDocument analysis(document);
   std::string out = fmt::format("# Linearity of {}\n\n", markdown_text(analysis.model_name()));
-  out += markdown_text(model_line(analysis)) + "  \n" + markdown_text(data_line(analysis)) + "\n\n";
+  out += markdown_text(model_line(analysis)) + "  \n" + markdown_text(data_line(analysis.json())) +
+         "\n\n";
   out += facts_table(analysis) + '\n';
-  add_list("Warnings", analysis.warnings(), out);
-  add_list("Summary", summarize(analysis), out);
+  out += markdown_list("Warnings", analysis.warnings());
+  out += markdown_list("Summary", summarize(analysis));
   out += "## Blocks\n\n";
   const std::vector<std::vector<BlockColumn>> tables = block_tables(analysis);
   if (tables.empty()) {

@@ -14,30 +14,20 @@
 namespace linscan {
 namespace {
 
-constexpr int kWidth = 110;
-constexpr int kLabelWidth = 10;
 constexpr std::string_view kPostNorm = "+norm";
-
-// "label     text", wrapped with a hanging indent.
-void add_wrapped(std::string_view label, std::string_view text, std::string& out) {
-  const std::vector<std::string> lines = wrap_text(text, kWidth - kLabelWidth);
-  for (size_t i = 0; i < lines.size(); ++i) {
-    out += pad_right(i == 0 ? label : "", kLabelWidth) + lines[i] + "\n";
-  }
-}
 
 std::string header(const ResultDocument& analysis) {
   std::string out;
-  add_wrapped("model", analysis.model_name() + " · " + model_line(analysis), out);
-  add_wrapped("data", data_line(analysis), out);
+  out += labelled_text("model", analysis.model_name() + " · " + model_line(analysis));
+  out += labelled_text("data", data_line(analysis.json()));
   std::string sample;
   for (const Fact& fact : key_facts(analysis)) {
     sample += (sample.empty() ? "" : " · ") + fact.label + " " + fact.value;
   }
-  add_wrapped("sample", sample, out);
+  out += labelled_text("sample", sample);
   if (const std::string name = analysis.text("protocol.name"); !name.empty()) {
     const std::string description = analysis.text("protocol.description");
-    add_wrapped("protocol", name + (description.empty() ? "" : ": " + description), out);
+    out += labelled_text("protocol", name + (description.empty() ? "" : ": " + description));
   }
   return out;
 }
@@ -69,17 +59,17 @@ void add_footnotes(const ResultDocument& analysis,
       paths.push_back(column.path);
     }
     if (!column.meaning.empty()) {
-      add_wrapped("", column.path + ": " + column.meaning, out);
+      out += labelled_text("", column.path + ": " + column.meaning);
     }
   }
   if (rows_of(analysis, columns).size() > analysis.blocks().size()) {
-    add_wrapped("",
-                "+norm: the last block against the state after the final norm; the row above "
-                "it stops before that norm",
-                out);
+    out +=
+        labelled_text("",
+                      "+norm: the last block against the state after the final norm; the row above "
+                      "it stops before that norm");
   }
   for (const std::string& note : missing_notes(analysis, paths)) {
-    add_wrapped(std::string(kMissingMark), note, out);
+    out += labelled_text(std::string(kMissingMark), note);
   }
 }
 
@@ -99,13 +89,13 @@ std::string render_table(const Json& document) {
   }
   if (const TextTable correlations = correlation_table(analysis); !correlations.rows.empty()) {
     out += "\n" + draw_text_table(correlations) + "\n";
-    add_wrapped("", kCorrelationRemark, out);
+    out += labelled_text("", kCorrelationRemark);
   }
   const std::vector<std::string> warnings = analysis.warnings();
   if (!warnings.empty()) {
     out += '\n';
     for (const std::string& warning : warnings) {
-      add_wrapped("warning", warning, out);
+      out += labelled_text("warning", warning);
     }
   }
   return out;

@@ -114,6 +114,15 @@ std::vector<std::string> wrap_text(std::string_view text, int width) {
   return lines;
 }
 
+std::string labelled_text(std::string_view label, std::string_view text, int label_width) {
+  constexpr int kWidth = 110;
+  std::string out;
+  for (const std::string& line : wrap_text(text, kWidth - label_width)) {
+    out += pad_right(out.empty() ? label : "", label_width) + line + "\n";
+  }
+  return out;
+}
+
 std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     return std::string(text);
@@ -142,6 +151,15 @@ std::string markdown_text(std::string_view text) {
     out += c;
   }
   return out;
+}
+
+std::string markdown_list(std::string_view title, const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) {
+    out +=
+        (out.empty() ? "## " + std::string(title) + "\n\n- " : "- ") + markdown_text(line) + "\n";
+  }
+  return out.empty() ? out : out + "\n";
 }
 
 std::string join_words(const std::vector<std::string>& words) {

@@ -19,11 +19,18 @@ std::string pad_right(std::string_view text, int width);
 // Breaks clean text at spaces so that no line is wider than `width` (a longer word stays whole).
 std::vector<std::string> wrap_text(std::string_view text, int width);
 
+// "label     text": clean text wrapped for a terminal, later lines under the first. Ends with a
+// line break.
+std::string labelled_text(std::string_view label, std::string_view text, int label_width = 10);
+
 // One RFC 4180 field: quoted where it holds a comma, a quote or a line break.
 std::string csv_field(std::string_view text);
 
 // Inline Markdown: clean text in which nothing is markup, also not the bar of a table cell.
 std::string markdown_text(std::string_view text);
+
+// A second-level heading with a list under it, nothing for no lines; both escaped.
+std::string markdown_list(std::string_view title, const std::vector<std::string>& lines);
 
 // "a", "a and b", "a, b and c".
 std::string join_words(const std::vector<std::string>& words);

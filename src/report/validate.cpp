@@ -7,6 +7,7 @@
 
 #include "linscan/base/error.h"
 #include "linscan/report/report.h"
+#include "report/json_checks.h"
 #include "report/text.h"
 
 namespace linscan {
@@ -15,62 +16,6 @@ namespace {
 constexpr size_t kMaxBlocks = 4096;
 constexpr size_t kMaxMetricsPerBlock = 512;
 constexpr int kMaxMetricDepth = 6;
-constexpr double kLargestFigure =
-    1e100;  // beyond it no metric is, and axis arithmetic could overflow
-
-const Json& require(const Json& object, const std::string& key, const std::string& where) {
-  const auto it = object.find(key);
-  LINSCAN_CHECK(it != object.end(), kInput, "result: {}{} is missing", where, key);
-  return *it;
-}
-
-void require_object(const Json& json, const std::string& path) {
-  LINSCAN_CHECK(
-      json.is_object(), kInput, "result: {}: expected an object, got {}", path, json.type_name());
-}
-
-void check_count(const Json& json, const std::string& path) {
-  LINSCAN_CHECK(json.is_number_integer(),
-                kInput,
-                "result: {}: expected a whole number, got {}",
-                path,
-                json.type_name());
-  const bool fits = !json.is_number_unsigned() || json.get<uint64_t>() <= uint64_t{INT64_MAX};
-  LINSCAN_CHECK(
-      fits && json.get<int64_t>() >= 0, kInput, "result: {}: {} is not a count", path, json.dump());
-}
-
-void check_number_or_null(const Json& json, const std::string& path) {
-  LINSCAN_CHECK(json.is_number() || json.is_null(),
-                kInput,
-                "result: {}: expected a number or null, got {}",
-                path,
-                json.type_name());
-  if (json.is_number()) {
-    const double value = json.get<double>();
-    LINSCAN_CHECK(std::isfinite(value) && std::abs(value) <= kLargestFigure,
-                  kInput,
-                  "result: {}: {} is not a plausible figure",
-                  path,
-                  value);
-  }
-}
-
-void check_optional_string(const Json& object, const std::string& key, const std::string& where) {
-  const auto it = object.find(key);
-  LINSCAN_CHECK(it == object.end() || it->is_string() || it->is_null(),
-                kInput,
-                "result: {}.{}: expected a string, got {}",
-                where,
-                key,
-                it->type_name());
-}
-
-void check_optional_number(const Json& object, const std::string& key, const std::string& where) {
-  if (const auto it = object.find(key); it != object.end()) {
-    check_number_or_null(*it, where.empty() ? key : where + "." + key);
-  }
-}
 
 // Names of metrics become column names and dotted paths.
 void check_metric_name(const std::string& name, const std::string& where) {
@@ -204,23 +149,6 @@ void check_definitions(const Json& metrics) {
   }
 }
 
-void check_string_list(const Json& document, const std::string& key) {
-  const auto list = document.find(key);
-  if (list == document.end()) {
-    return;
-  }
-  LINSCAN_CHECK(
-      list->is_array(), kInput, "result: {}: expected a list, got {}", key, list->type_name());
-  for (size_t i = 0; i < list->size(); ++i) {
-    LINSCAN_CHECK((*list)[i].is_string(),
-                  kInput,
-                  "result: {}[{}]: expected a string, got {}",
-                  key,
-                  i,
-                  (*list)[i].type_name());
-  }
-}
-
 // Figures about the run that are shown; whole groups may be absent.
 void check_environment(const Json& document) {
   constexpr std::pair<const char*, const char*> kNumbers[] = {{"data", "tokens"},
@@ -282,26 +210,10 @@ void check_damage(const Json& damage) {
   }
 }
 
-void check_schema(const Json& document) {
-  LINSCAN_CHECK(document.is_object(),
-                kInput,
-                "result: expected a JSON object as `linscan analyze` writes it, got {}",
-                document.type_name());
-  const Json& schema = require(document, "schema", "");
-  const std::string found = schema.is_string()
-                                ? clean_text(schema.get_ref<const std::string&>()).substr(0, 80)
-                                : std::string(schema.type_name());
-  LINSCAN_CHECK(found == kAnalysisSchema,
-                kInput,
-                "result: schema: got \"{}\", expected \"{}\" (a result.json of `linscan analyze`)",
-                found,
-                kAnalysisSchema);
-}
-
 }  // namespace
 
 void validate_analysis(const Json& document) {
-  check_schema(document);
+  check_schema(document, kAnalysisSchema, "a result.json of `linscan analyze`");
   const Json& model = require(document, "model", "");
   require_object(model, "model");
   LINSCAN_CHECK(require(model, "path", "model.").is_string(),

@@ -57,6 +57,42 @@ def row(index):
             "missing": {}}
 
 
+def with_parts(result):
+    """Adds the groups "sublayers" and "damage"."""
+    for block in result["blocks"]:
+        half = {"linearity": {"stream": scores(0.96), "update": scores(0.3)}, "cosine": 0.97, "angular": 0.05, "block_influence": 0.03,
+                "norm": {"in": 3.0, "out": 3.1, "update": 0.4, "ratio": 0.13}}
+        block["sublayers"] = {"attention": half, "mlp": half}
+        block["damage"] = {edit: {"ce": 0.1, "kl": 0.2 + block["block"], "top1": 0.8} for edit in ("remove", "linear")}
+    rho = {"linearity.update.held_out": 0.5, "block_influence": None}
+    result["damage"] = {"tokens": 512, "windows": 4, "dense": {"ce": 2.0, "perplexity": 7.4}, "rank_correlation": {"remove": rho, "linear": rho},
+                        "missing": {"rank_correlation.remove.block_influence": "the score is the same for all blocks"}}
+    return result
+
+
+def edit(blocks=6):
+    """The report of an edit that removed block 3."""
+    measure = {"tokens": 900, "perplexity": 8.5, "cross_entropy": 2.14, "cross_entropy_stderr": 0.01, "kl": 0.1, "kl_stderr": 0.01, "top1": 0.9}
+    trials = [{"blocks": [b], "cross_entropy": 2.2 + b / 10, "kl": 0.1} for b in range(blocks)]
+    return {"schema": "linscan.edit/1", "model": {"path": "models/demo", "family": "llama", "blocks": blocks, "hidden": 64, "parameters": 1000},
+            "data": {"files": ["corpus.txt"], "tokens": 4096, "windows": 16}, "recipe": "refit", "criterion": "loss",
+            "plan": {"operations": [{"method": "refit", "begin": 3, "end": 4}], "map": "affine"},
+            "blocks": [{"block": b, "action": "removed" if b == 3 else "kept", "becomes": None if b == 3 else b} for b in range(blocks)],
+            "searches": [{"recipe": "refit", "rounds": [trials]}],
+            "fits": [{"method": "refit", "begin": 3, "end": 4, "block": 2, "tokens": 4096, "unknowns": 64, "rank": 64, "unexplained": 0.2}],
+            "unedited": measure, "edited": measure, "parameters": {"before": 1000, "after": 900},
+            "export": {"form": "stock", "path": "out", "reason": "merged"}, "verification": {"tokens": 512, "largest_logit_difference": 1e-6},
+            "warnings": ["few tokens"]}
+
+
+def ladder(blocks=3):
+    rungs = [{"k": k, "method": method, "by": by, "blocks": list(range(k)), "perplexity": 10.0 * k, "kl": 0.1 * k, "top1": 0.9, "parameters": 900,
+              "tasks": {"arc_easy": {"acc": 0.4, "stderr": 0.02}}}
+             for by in ("loss", "cosine") for method in ("remove", "refit + sweep") for k in range(1, blocks + 1)]
+    return {"schema": "linscan.ladder/1", "model": {"path": "models/demo", "family": "llama", "blocks": 6}, "data": {"tokens": 4096},
+            "dense": {"perplexity": 8.5, "tasks": {"arc_easy": {"acc": 0.5, "stderr": 0.02}}}, "rungs": rungs, "warnings": []}
+
+
 def document(blocks=4, name="sample", **changes):
     """`changes`: top-level keys, merged into their group where both are objects."""
     result = {"schema": "linscan.analysis/1",

@@ -24,7 +24,11 @@ def places(node, found):
 
 def mutated(seed):
     draw = random.Random(seed)
-    document = copy.deepcopy(results.document(draw.choice([1, 2, 5, 12])))
+    return changed(results.document(draw.choice([1, 2, 5, 12])), draw)
+
+
+def changed(document, draw):
+    document = copy.deepcopy(document)
     for _ in range(draw.randint(1, 4)):
         node, key = draw.choice(places(document, []))
         if draw.random() < 0.2:
@@ -34,6 +38,12 @@ def mutated(seed):
         else:
             node[key] = copy.deepcopy(draw.choice(VALUES))
     return document
+
+
+def mutated_with_parts(seed):
+    """Of an analysis with sublayers and damage, of an edit, of a ladder."""
+    draw = random.Random(seed)
+    return changed([results.with_parts(results.document(5)), results.edit(), results.ladder()][seed % 3], draw)
 
 
 def as_bytes(document, seed):
@@ -53,6 +63,28 @@ def files(tmp_path_factory):
         paths.append(folder / f"{seed}.json")
         paths[-1].write_bytes(as_bytes(mutated(seed), seed))
     return results.write(folder / "good.json", results.document(5)), paths
+
+
+@pytest.fixture(scope="module")
+def files_with_parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile-parts")
+    paths = []
+    for seed in range(ROUNDS):
+        paths.append(folder / f"{seed}.json")
+        paths[-1].write_bytes(as_bytes(mutated_with_parts(seed), seed))
+    return paths
+
+
+def test_mutated_results_with_parts_edits_and_ladders(files_with_parts):
+    outcomes = set()
+    for path in files_with_parts:
+        for kind in ("table", "markdown", "html"):
+            done = results.run("linscan-report", path, "--format", kind)
+            outcomes.add(done.returncode)
+            assert done.returncode in (0, 1), (path.read_text(errors="replace"), done.stderr)
+            assert done.stderr.count("\n") <= 1, (path, done.stderr)
+            assert "\x1b" not in done.stdout + done.stderr
+    assert outcomes == {0, 1}
 
 
 COMMANDS = {

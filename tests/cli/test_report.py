@@ -82,3 +82,34 @@ def test_missing_file_and_wrong_usage(tmp_path):
     assert run().returncode == 2
     assert run("x", "--format", "pdf").returncode == 2
     assert "Example:" in run("--help").stdout
+
+
+@pytest.mark.parametrize("value, title", [(results.edit(), "Edit of demo"), (results.ladder(), "Ladder of demo")], ids=["edit", "ladder"])
+def test_other_schemas_have_reports_of_their_own(tmp_path, value, title):
+    path = results.write(tmp_path / "other.json", value)
+    assert results.embedded_document(run(path, "--format", "html").stdout) == value
+    assert run(path, "--format", "markdown").stdout.startswith(f"# {title}\n")
+    assert json.loads(run(path, "--format", "json").stdout) == value
+    table = run(path)
+    assert table.returncode == 0 and table.stderr == "" and max(map(len, table.stdout.splitlines())) <= 120
+
+
+def test_ladder_as_csv_has_a_row_per_rung(tmp_path):
+    path = results.write(tmp_path / "ladder.json", results.ladder())
+    rows = list(csv.DictReader(io.StringIO(run(path, "--format", "csv").stdout)))
+    assert [row["method"] for row in rows].count("dense") == 1 and len(rows) == 13
+    assert float(rows[3]["perplexity"]) == 30.0 and rows[3]["blocks"] == "0, 1, 2"
+
+
+def test_report_of_an_edit_is_no_csv(tmp_path):
+    results.assert_one_line_error(run(results.write(tmp_path / "edit.json", results.edit()), "--format", "csv"), "linscan-report", "--format csv")
+
+
+def test_sublayers_and_damage_reach_every_format(tmp_path):
+    path = results.write(tmp_path / "result.json", results.with_parts(document()))
+    rows = list(csv.DictReader(io.StringIO(run(path, "--format", "csv").stdout)))
+    assert float(rows[2]["damage.remove.kl"]) == 2.2 and float(rows[0]["sublayers.mlp.norm.ratio"]) == 0.13
+    assert rows[-1]["block"] == "post_norm" and rows[-1]["damage.remove.kl"] == ""
+    page = run(path, "--format", "html").stdout
+    assert all(f'id="{figure}"' in page for figure in ("fig-sublayers", "fig-damage", "fig-correlation"))
+    assert max(map(len, run(path).stdout.splitlines())) <= 120
