@@ -16,8 +16,9 @@ namespace {
 
 constexpr int64_t kWantedTokens = 50;  // for each unknown: within 5 % of much more text
 constexpr int64_t kFewTokens = 10;     // below that a map can be worse than removal
-constexpr int64_t kSearchTokens = 12;  // enough to tell sets of blocks apart
+constexpr int64_t kSearchTokens = 16;  // enough to tell sets of blocks apart
 constexpr int64_t kLeastTokens = 16384;
+constexpr int64_t kLeastSearchTokens = 4096;
 
 bool fits_maps(Method method) {
   return method != Method::kRemove && method != Method::kNoAttention;
@@ -45,7 +46,7 @@ int64_t search_tokens(const DecoderConfig& config,
   for (const Recipe& recipe : recipes) {
     columns = std::max(columns, unknown_columns(config, recipe.on({config.blocks() - 1})));
   }
-  return std::max(kLeastTokens, kSearchTokens * columns);
+  return std::max(kLeastSearchTokens, kSearchTokens * columns);
 }
 
 // Of several recipes on one set of blocks each, the one that predicts best.

@@ -133,7 +133,7 @@ void EditOptions::add_to(CLI::App& app) {
       ->type_name("N");
   app.add_option("--search-tokens",
                  search_tokens,
-                 "Most tokens that the search fits on; 0: 16,384, or 12 for each unknown")
+                 "Most tokens that the search fits on; 0: 4,096, or 16 for each unknown")
       ->group("Data")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");

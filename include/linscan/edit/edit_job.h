@@ -25,7 +25,7 @@ struct EditRequest {
   Criterion criterion = Criterion::kLoss;
   bool rescore = false;  // score the blocks that are left anew after each one
   int64_t beam = 1;
-  int64_t search_tokens = 0;  // most tokens that a search fits on; 0: 16,384, or 12 for each unknown
+  int64_t search_tokens = 0;  // most tokens that a search fits on; 0: 4,096, or 16 for each unknown
   int64_t folds = 5;          // of held-out scores
   uint64_t seed = 0;
   int64_t context = 512;
