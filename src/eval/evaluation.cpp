@@ -108,6 +108,7 @@ Work read_work(const Model& model, const EvaluationOptions& options, Setup& setu
             item.context(choice),
             item.continuation(choice),
             fmt::format("{}: item {}, choice {}", item.where, i, choice)));
+        work.requests.back().wants_greedy = run.task->kind == TaskKind::kLastWord;
       }
     }
     work.tasks.push_back(std::move(run));
