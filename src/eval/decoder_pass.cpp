@@ -9,6 +9,7 @@
 
 #include "linscan/base/error.h"
 #include "linscan/base/interrupt.h"
+#include "linscan/base/log.h"
 #include "linscan/base/system.h"
 
 namespace linscan {
@@ -17,6 +18,11 @@ namespace {
 constexpr int64_t kFp32 = 4;
 constexpr int64_t kCpuBatchRows = 2048;
 constexpr int64_t kCudaBatchRows = 16384;
+// Logits of a chunk. On a CPU they stay in the caches and in memory that the allocator keeps (see
+// keep_freed_memory); with a very large vocabulary the matmul needs some rows all the same.
+constexpr int64_t kCpuLogitBytes = int64_t{15} << 20;
+constexpr int64_t kCudaLogitBytes = int64_t{512} << 20;
+constexpr int64_t kLeastLogitRows = 64;
 constexpr int64_t kRoundRows = 32768;  // more rows hide the reading of the weights no better
 
 // Elements of a block's matrices.
@@ -80,6 +86,11 @@ DecoderPass::DecoderPass(const DecoderConfig& config,
       limit_(memory_limit),
       batch_rows_(batch_rows > 0 ? batch_rows : default_batch_rows(loader.device())) {}
 
+int64_t DecoderPass::logit_rows() const {
+  const int64_t bytes = loader_.device().is_cuda() ? kCudaLogitBytes : kCpuLogitBytes;
+  return std::max(kLeastLogitRows, bytes / (config_.vocabulary * kFp32));
+}
+
 bool DecoderPass::plan(std::span<const RequestBatch> batches, int64_t passes) {
   int64_t batch = 0;
   int64_t longest = 0;
@@ -96,7 +107,8 @@ bool DecoderPass::plan(std::span<const RequestBatch> batches, int64_t passes) {
     all += bytes;
     largest = std::max(largest, bytes);
   }
-  const int64_t head = config_.vocabulary * config_.embedding * item + 3 * kLogitBytes;
+  const int64_t head =
+      config_.vocabulary * config_.embedding * item + 3 * logit_rows() * config_.vocabulary * kFp32;
   const int64_t fixed = resident_memory_bytes() + batch + head;
   const int64_t row = config_.hidden * kFp32;
   // Blocks that are kept already are resident.
@@ -109,6 +121,10 @@ bool DecoderPass::plan(std::span<const RequestBatch> batches, int64_t passes) {
   const int64_t free = (limit_ - fixed) / passes - 3 * largest;
   round_rows_ = keep_blocks_ ? longest : std::min(kRoundRows, std::max<int64_t>(0, free / row));
   needed_ = fixed + passes * (3 * largest + longest * row);
+  log::debug("blocks {}; batches of up to {} tokens, rounds of {}",
+             keep_blocks_ ? "stay in memory" : "are read once a round",
+             longest,
+             round_rows_);
   return round_rows_ >= longest;
 }
 

@@ -17,8 +17,6 @@
 
 namespace linscan {
 
-constexpr int64_t kLogitBytes = int64_t{128} << 20;  // of one model's logits of a chunk
-
 // Rows of a batch that are scored, and which predictions ask each of them.
 struct ScoredRows {
   std::vector<int64_t> rows;         // ascending
@@ -42,6 +40,8 @@ class DecoderPass {
   // one batch at a time fits, needs() says what would.
   bool plan(std::span<const RequestBatch> batches, int64_t passes);
   int64_t round_rows() const { return round_rows_; }
+  // Rows whose logits are made at once.
+  int64_t logit_rows() const;
   std::string needs() const;
 
   // The states after the final norm at the scored rows of each batch of a round, (U, C) fp32 on the

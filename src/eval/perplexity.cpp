@@ -22,7 +22,7 @@ ScoreRequest request_of(std::span<const int32_t> tokens,
                         int64_t end,
                         int64_t scored) {
   const auto ids = tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-  return {{ids.begin(), ids.end()}, scored};
+  return {.ids = {ids.begin(), ids.end()}, .scored = scored};
 }
 
 void add_chunks(std::span<const int32_t> tokens,

@@ -95,7 +95,7 @@ ScoreRequest PromptEncoder::encode_pair(std::string_view context,
   if (excess > 0) {
     ids.erase(ids.begin(), ids.begin() + excess);
   }
-  return {std::move(ids), scored};
+  return {.ids = std::move(ids), .scored = scored};
 }
 
 }  // namespace linscan

@@ -72,8 +72,7 @@ void score_batch(std::span<DecoderPass* const> passes,
                  const Chunk& chunk) {
   const ScoredRows scored = scored_rows(batch);
   const auto count = static_cast<int64_t>(scored.rows.size());
-  const int64_t most =
-      std::max<int64_t>(1, kLogitBytes / (passes.front()->config().vocabulary * kFp32));
+  const int64_t most = passes.front()->logit_rows();
   for (int64_t begin = 0; begin < count; begin += most) {
     check_interrupt();
     const int64_t end = std::min(begin + most, count);
@@ -153,26 +152,30 @@ Scorer::Scorer(const DecoderConfig& config, const WeightLoader& loader, ScorerOp
 Scorer::~Scorer() = default;
 
 std::vector<ScoredRequest> Scorer::score(std::span<const ScoreRequest> requests) {
-  std::vector<ScoredRequest> results(requests.size(), {0, true});
+  std::vector<ScoredRequest> results;
+  for (const ScoreRequest& request : requests) results.push_back({0, request.wants_greedy});
+  const auto add = [&](const RequestBatch& batch,
+                       int64_t first_place,
+                       const at::Tensor& targets,
+                       const at::Tensor& rows,
+                       std::span<const at::Tensor> logits) {
+    const auto places =
+        std::span(batch.places)
+            .subspan(static_cast<size_t>(first_place), static_cast<size_t>(targets.numel()));
+    const bool with_greedy = std::ranges::any_of(places, [&](const ScoredPlace& place) {
+      return results[static_cast<size_t>(place.request)].greedy;  // asked for, and true so far
+    });
+    const PredictionRows scored = score_predictions(logits[0], targets, rows, with_greedy);
+    const at::Tensor log_likelihood = scored.log_likelihood.cpu();
+    const at::Tensor greedy = with_greedy ? scored.greedy.cpu() : at::Tensor();
+    for (size_t i = 0; i < places.size(); ++i) {
+      ScoredRequest& result = results[static_cast<size_t>(places[i].request)];
+      result.log_likelihood += log_likelihood.const_data_ptr<double>()[i];
+      result.greedy = result.greedy && greedy.const_data_ptr<bool>()[i];
+    }
+  };
   DecoderPass* const passes[] = {pass_.get()};
-  rows_fed_ = run_all(passes,
-                      requests,
-                      [&](const RequestBatch& batch,
-                          int64_t first_place,
-                          const at::Tensor& targets,
-                          const at::Tensor& rows,
-                          std::span<const at::Tensor> logits) {
-                        const PredictionRows scored = score_predictions(logits[0], targets, rows);
-                        const at::Tensor log_likelihood = scored.log_likelihood.cpu();
-                        const at::Tensor greedy = scored.greedy.cpu();
-                        for (int64_t i = 0; i < log_likelihood.numel(); ++i) {
-                          const ScoredPlace& place =
-                              batch.places[static_cast<size_t>(first_place + i)];
-                          ScoredRequest& result = results[static_cast<size_t>(place.request)];
-                          result.log_likelihood += log_likelihood.const_data_ptr<double>()[i];
-                          result.greedy = result.greedy && greedy.const_data_ptr<bool>()[i];
-                        }
-                      });
+  rows_fed_ = run_all(passes, requests, add);
   return results;
 }
 
@@ -181,32 +184,31 @@ std::vector<ComparedRequest> Scorer::compare(Scorer& reference,
                                              std::span<const ScoreRequest> requests) {
   TORCH_CHECK(reference.pass_->config().vocabulary == model.pass_->config().vocabulary,
               "models of one vocabulary are compared");
-  std::vector<ComparedRequest> results(requests.size(), {{0, true}, 0, 0});
+  std::vector<ComparedRequest> results;
+  for (const ScoreRequest& request : requests) results.push_back({{0, request.wants_greedy}, 0, 0});
+  const auto add = [&](const RequestBatch& batch,
+                       int64_t first_place,
+                       const at::Tensor& targets,
+                       const at::Tensor& rows,
+                       std::span<const at::Tensor> logits) {
+    // A row's distance counts once for every prediction that asks it.
+    const PredictionRows scored = compare_predictions(
+        logits[0].index_select(0, rows), logits[1].index_select(0, rows), targets);
+    const at::Tensor log_likelihood = scored.log_likelihood.cpu();
+    const at::Tensor greedy = scored.greedy.cpu();
+    const at::Tensor kl = scored.kl.cpu();
+    const at::Tensor agrees = scored.agrees.cpu();
+    for (int64_t i = 0; i < kl.numel(); ++i) {
+      const ScoredPlace& place = batch.places[static_cast<size_t>(first_place + i)];
+      ComparedRequest& result = results[static_cast<size_t>(place.request)];
+      result.score.log_likelihood += log_likelihood.const_data_ptr<double>()[i];
+      result.score.greedy = result.score.greedy && greedy.const_data_ptr<bool>()[i];
+      result.kl += kl.const_data_ptr<double>()[i];
+      result.agreements += agrees.const_data_ptr<bool>()[i] ? 1 : 0;
+    }
+  };
   DecoderPass* const passes[] = {reference.pass_.get(), model.pass_.get()};
-  model.rows_fed_ =
-      run_all(passes,
-              requests,
-              [&](const RequestBatch& batch,
-                  int64_t first_place,
-                  const at::Tensor& targets,
-                  const at::Tensor& rows,
-                  std::span<const at::Tensor> logits) {
-                // A row's distance counts once for every prediction that asks it.
-                const PredictionRows scored = compare_predictions(
-                    logits[0].index_select(0, rows), logits[1].index_select(0, rows), targets);
-                const at::Tensor log_likelihood = scored.log_likelihood.cpu();
-                const at::Tensor greedy = scored.greedy.cpu();
-                const at::Tensor kl = scored.kl.cpu();
-                const at::Tensor agrees = scored.agrees.cpu();
-                for (int64_t i = 0; i < kl.numel(); ++i) {
-                  const ScoredPlace& place = batch.places[static_cast<size_t>(first_place + i)];
-                  ComparedRequest& result = results[static_cast<size_t>(place.request)];
-                  result.score.log_likelihood += log_likelihood.const_data_ptr<double>()[i];
-                  result.score.greedy = result.score.greedy && greedy.const_data_ptr<bool>()[i];
-                  result.kl += kl.const_data_ptr<double>()[i];
-                  result.agreements += agrees.const_data_ptr<bool>()[i] ? 1 : 0;
-                }
-              });
+  model.rows_fed_ = run_all(passes, requests, add);
   return results;
 }
 

@@ -41,6 +41,7 @@ TaskSet::TaskSet(const std::vector<TaskFile>& files, int64_t limit, PromptEncode
             encoder.encode_pair(item.context(choice),
                                 item.continuation(choice),
                                 fmt::format("{}: item {}, choice {}", item.where, i, choice)));
+        requests_.back().wants_greedy = entry.task->kind == TaskKind::kLastWord;
       }
     }
     entries_.push_back(std::move(entry));

@@ -27,12 +27,15 @@ PredictionRows score_predictions(const at::Tensor& logits, const at::Tensor& tar
 
 PredictionRows score_predictions(const at::Tensor& logits,
                                  const at::Tensor& targets,
-                                 const at::Tensor& rows) {
+                                 const at::Tensor& rows,
+                                 bool with_greedy) {
   const at::Tensor log_probabilities = at::log_softmax(logits, -1, at::kFloat);
   const at::Tensor places = rows * logits.size(1) + targets;
   PredictionRows scored;
   scored.log_likelihood = log_probabilities.flatten().index_select(0, places).to(at::kDouble);
-  scored.greedy = log_probabilities.argmax(-1).index_select(0, rows) == targets;
+  if (with_greedy) {
+    scored.greedy = log_probabilities.argmax(-1).index_select(0, rows) == targets;
+  }
   return scored;
 }
 

@@ -1,6 +1,8 @@
 """What the documentation promises is what the program prints."""
 import json
 
+import pytest
+
 import harness
 
 
@@ -19,13 +21,14 @@ def test_every_metric_is_defined_in_the_docs():
     assert not [path for path in damage if f"`{path}`" not in page]
 
 
-def test_every_option_is_in_the_docs():
-    text = harness.run("linscan-analyze", "--help", check=0).stdout
-    page = (harness.ROOT / "docs" / "analyze.md").read_text()
+@pytest.mark.parametrize("command,option", [("analyze", "--data"), ("eval", "--ppl")])
+def test_every_option_is_in_the_docs(command, option):
+    text = harness.run(f"linscan-{command}", "--help", check=0).stdout
+    page = (harness.ROOT / "docs" / f"{command}.md").read_text()
     options = {word.strip(",.;:()[]") for word in text.split() if word.startswith("--")}
     options = {option for option in options if option[2:].replace("-", "").isalpha()}
     general = {"--help", "--version", "--config", "--quiet", "--verbose", "--model"}
-    assert "--data" in options
+    assert option in options
     assert not sorted(option for option in options - general if option not in page)
 
 

@@ -254,6 +254,20 @@ def test_a_memory_limit_that_is_too_small_says_what_is_needed(text):
     one_line_error(evaluate("--ppl", text, "--memory-limit", "64MiB"), "--memory-limit 64.00 MiB is too small", "are needed")
 
 
+def test_blocks_that_do_not_fit_together_are_read_once_a_round(tmp_path):
+    """A limit between what one block takes and what all take: other memory, the same scores."""
+    model = harness.write_folder(tmp_path / "model", {**LLAMA, "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 14})
+    ids = harness.write_ids(tmp_path / "ids.i32", np.random.default_rng(0).integers(0, 96, 5000))
+    asked = ["--ppl", ids, "--ctx", 32, "--batch-tokens", 256]
+    refused = evaluate(*asked, "--memory-limit", "100MiB", model=model)
+    least = float(refused.stderr.split("at least ")[1].split(" MiB")[0])
+    whole = evaluate(*asked, "--format", "json", "-vv", model=model, check=0)
+    parts = evaluate(*asked, "--format", "json", "-vv", "--memory-limit", f"{int(least) + 10}MiB", model=model, check=0)
+    assert "blocks stay in memory" in whole.stderr and "blocks are read once a round" in parts.stderr
+    whole, parts = (json.loads(result.stdout)["perplexity"][str(ids)]["chunked"] for result in (whole, parts))
+    assert whole == pytest.approx(parts, rel=1e-6)
+
+
 def test_interrupt_leaves_nothing(tmp_path):
     text = tmp_path / "long.txt"
     words = np.random.default_rng(0).choice(["cat", "dog", "sat", "ran", "red", "day", "mat", "box"], 600000)

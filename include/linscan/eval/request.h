@@ -7,13 +7,15 @@
 namespace linscan {
 
 struct ScoreRequest {
-  std::vector<int32_t> ids;  // at least 2; the last one is predicted, never fed
-  int64_t scored = 0;        // 1 .. ids.size() - 1: predictions that count, the last ones
+  std::vector<int32_t> ids;   // at least 2; the last one is predicted, never fed
+  int64_t scored = 0;         // 1 .. ids.size() - 1: predictions that count, the last ones
+  bool wants_greedy = false;  // ScoredRequest::greedy is asked for: another pass over the logits
 };
 
 struct ScoredRequest {
   double log_likelihood = 0;  // sum over the scored positions, natural logarithm
-  bool greedy = false;        // every scored token is the most likely one at its place
+  bool greedy = false;        // every scored token is the most likely one at its place; false where
+                              // it was not asked for
 };
 
 }  // namespace linscan

@@ -20,10 +20,11 @@ struct PredictionRows {
 PredictionRows score_predictions(const at::Tensor& logits, const at::Tensor& targets);
 
 // The same where several targets ask the same row: targets, rows  (M) int64, target i is scored on
-// row rows[i] of the logits. M figures.
+// row rows[i] of the logits. M figures; `greedy` is undefined unless it is wanted.
 PredictionRows score_predictions(const at::Tensor& logits,
                                  const at::Tensor& targets,
-                                 const at::Tensor& rows);
+                                 const at::Tensor& rows,
+                                 bool with_greedy);
 
 // reference, logits  (N, V) floating, one device: the dense model's and the one that is judged;
 // targets as above. All four members are defined.

@@ -33,7 +33,7 @@ std::vector<ScoreRequest> some_requests() {
       std::vector<int32_t> ids = beginning;
       const std::vector<int32_t> own = draw(1 + static_cast<int64_t>(random.below(12)));
       ids.insert(ids.end(), own.begin(), own.end());
-      requests.push_back({std::move(ids), static_cast<int64_t>(own.size())});
+      requests.push_back({std::move(ids), static_cast<int64_t>(own.size()), true});
     }
   }
   return requests;

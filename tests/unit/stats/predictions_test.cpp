@@ -41,7 +41,7 @@ TEST(Predictions, Score_TwoTargetsOfOneRow_EachGetsItsShare) {
   const at::Tensor logits = at::randn({3, 7});
   const at::Tensor rows = at::tensor({2, 0, 2}, at::kLong);
   const at::Tensor targets = at::tensor({6, 1, 3}, at::kLong);
-  const PredictionRows shared = score_predictions(logits, targets, rows);
+  const PredictionRows shared = score_predictions(logits, targets, rows, true);
   const PredictionRows single = score_predictions(logits.index_select(0, rows), targets);
   EXPECT_EQ(values(shared.log_likelihood), values(single.log_likelihood));
   EXPECT_EQ(values(shared.greedy), values(single.greedy));
