@@ -17,6 +17,8 @@ VERSION = 1
 
 
 class LinscanForCausalLM(getattr(transformers, ARCHITECTURE)):
+    _auto_class = "AutoModelForCausalLM"  # save_pretrained copies this file
+
     def __init__(self, config, *args, **kwargs):
         super().__init__(config, *args, **kwargs)
         edits = getattr(config, "linscan", None)
@@ -133,7 +135,7 @@ def returns_tuple(module_class):
         if isinstance(node, ast.Assign) and is_tuple(node.value, tuples):
             tuples.update(target.id for target in node.targets if isinstance(target, ast.Name))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Return):
+        if isinstance(node, ast.Return) and not isinstance(node.value, ast.Call):  # a call: to the forward of a base class
             kinds.add(is_tuple(node.value, tuples))
     if len(kinds) != 1:
         raise RuntimeError(f"cannot tell what {module_class.__name__}.forward returns; this file was made for transformers 4.57 to 5.23")

@@ -2,8 +2,10 @@
 
 With LINSCAN_OTHER_TRANSFORMERS=PYTHON, the Python of another environment opens the remote-code folders too.
 """
+import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 
 import numpy as np
@@ -222,3 +224,24 @@ def test_nemotron_is_refused_with_the_reason(family, change, edits, reason, tmp_
     assert reason in program(source, "-", "why", *edits).splitlines()[2]
     assert reason in program(source, tmp_path / "out", "nemotron", *edits, fails=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_other_transformers_opens_remote_code(tmp_path):
+    """All families in one process, so that none can get in the way of another. sdpa drops the caps of Gemma 2 in transformers 4.57."""
+    python = os.environ.get("LINSCAN_OTHER_TRANSFORMERS")
+    if not python:
+        pytest.skip("LINSCAN_OTHER_TRANSFORMERS names no Python")
+    folders = {}
+    for family, edits in REMOTE:
+        case = BY_ID[family]
+        if family.startswith("neox"):  # as hub files and transformers 4 name it
+            case = dataclasses.replace(case, rename=lambda name: name.replace("lm_head", "embed_out"))
+        source = source_folder(case, tmp_path / f"source-{len(folders)}")
+        folders[export(source, tmp_path / f"out-{len(folders)}", "remote-code", legal(case, edits))] = case
+    script = pathlib.Path(__file__).with_name("open_remote.py")
+    done = subprocess.run([python, script, tmp_path / "logits.npz", *folders], input=json.dumps(IDS.tolist()), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = np.load(tmp_path / "logits.npz")
+    for number, (folder, case) in enumerate(folders.items()):
+        reference = logits_of(open_remote(folder, "sdpa" if case.attention == "sdpa" else "eager"))
+        assert_same(torch.from_numpy(results[f"logits.{number}"]), reference)
