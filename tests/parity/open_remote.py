@@ -1,4 +1,4 @@
-"""open_remote.py OUT.npz FOLDER...: what the transformers of this Python makes of remote-code folders, for test_exports.py."""
+"""open_remote.py OUT.npz ATTENTION FOLDER [ATTENTION FOLDER]...: what the transformers of this Python makes of remote-code folders, for test_exports.py."""
 import json
 import sys
 
@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-out, *folders = sys.argv[1:]
+out, *pairs = sys.argv[1:]
 ids = torch.tensor(json.loads(sys.stdin.read()))
 results = {}
-for number, folder in enumerate(folders):
+for number, (attention, folder) in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
     assert config.linscan["version"] == 1
-    model, info = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, torch_dtype=torch.float32, output_loading_info=True)
+    model, info = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, torch_dtype=torch.float32, attn_implementation=attention,
+                                                       output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
     model.eval()
     with torch.no_grad():
@@ -22,7 +23,7 @@ for number, folder in enumerate(folders):
         assert torch.equal(with_cache, model.generate(ids, use_cache=False, **options)), folder
         assert model(ids, use_cache=False, output_hidden_states=True).hidden_states is not None
     model.save_pretrained(folder + "-again")
-    again = AutoModelForCausalLM.from_pretrained(folder + "-again", trust_remote_code=True, torch_dtype=torch.float32).eval()
+    again = AutoModelForCausalLM.from_pretrained(folder + "-again", trust_remote_code=True, torch_dtype=torch.float32, attn_implementation=attention).eval()
     with torch.no_grad():
         assert np.array_equal(again(ids, use_cache=False).logits.numpy(), results[f"logits.{number}"]), folder
 np.savez(out, **results)
