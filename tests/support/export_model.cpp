@@ -1,9 +1,9 @@
 // export_model SOURCE OUT EXPORT_FORM BLOCK[:FORM[+bias]]...
 //
 // Writes a model that has the given blocks of the source, each in the given form (as the source has
-// it where none is named) with a seeded random map, for the tests that open the folder. "full+bias":
-// all MLPs get biases, that of this block one that is not zero. EXPORT_FORM "why" writes
-// nothing: it prints one line for each export form, the reason why it is not legal or "yes".
+// it where none is named) with a seeded random map, for the tests that open the folder.
+// "full+bias": all MLPs get biases, that of this block one that is not zero. EXPORT_FORM "why"
+// writes nothing: it prints one line for each export form, the reason why it is not legal or "yes".
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -59,9 +59,10 @@ void add_block(linscan::EditedModel& model, std::string text) {
     const int64_t width = source.config.hidden;
     const auto add = [&](linscan::Slot slot, std::vector<int64_t> shape) {
       const linscan::WeightKey key{block, slot};
-      model.weights.emplace(
-          key,
-          random_weight(std::move(shape), 1000 * static_cast<int64_t>(slot) + block, model.stored_dtype(key)));
+      model.weights.emplace(key,
+                            random_weight(std::move(shape),
+                                          1000 * static_cast<int64_t>(slot) + block,
+                                          model.stored_dtype(key)));
     };
     if (bias && !own.has_map()) {
       own.map_bias = false;

@@ -146,8 +146,9 @@ Json decoder_json(const DecoderConfig& config) {
       {"mlp",
        {{"size", config.mlp},
         {"size_of_block",
-         per_block(config,
-                   [&](const BlockConfig& block) { return block.mlp > 0 ? block.mlp : config.mlp; })},
+         per_block(
+             config,
+             [&](const BlockConfig& block) { return block.mlp > 0 ? block.mlp : config.mlp; })},
         {"kind", config.mlp_kind == MlpKind::kGated ? "gated" : "plain"},
         {"activation", name(config.activation)},
         {"bias", config.mlp_bias}}},

@@ -97,7 +97,7 @@ enum class BlockForm {
   kNormedLinear,     // x + norm(x) M^T + b, through the attention's norm (Nemotron-NAS)
   kLinearAttention,  // the map in place of attention, on what attention would read; what it gives
                      // is added to the stream as it is. The MLP stays
-  kNoAttention,  // attention adds nothing; the MLP stays
+  kNoAttention,      // attention adds nothing; the MLP stays
 };
 
 // What may differ from block to block.

@@ -50,7 +50,8 @@ TEST(BlockForms, EveryForm_IsRead) {
 
 TEST(BlockForms, TensorsAskedFor_AreThoseOfTheForm) {
   using Names = std::vector<std::string>;
-  const Json maps = edited_llama(R"([{"form": "linear", "bias": true}, {"form": "normed-linear"}])");
+  const Json maps =
+      edited_llama(R"([{"form": "linear", "bias": true}, {"form": "normed-linear"}])");
   EXPECT_EQ(names_of_block(maps, 0),
             (Names{"model.layers.0.map.bias", "model.layers.0.map.weight"}));
   EXPECT_EQ(names_of_block(maps, 1),
@@ -59,7 +60,8 @@ TEST(BlockForms, TensorsAskedFor_AreThoseOfTheForm) {
                      "model.layers.0.mlp.gate_proj.weight",
                      "model.layers.0.mlp.up_proj.weight",
                      "model.layers.0.post_attention_layernorm.weight"};
-  EXPECT_EQ(names_of_block(edited_llama(R"([{"form": "no-attention"}, {"form": "full"}])"), 0), mlp);
+  EXPECT_EQ(names_of_block(edited_llama(R"([{"form": "no-attention"}, {"form": "full"}])"), 0),
+            mlp);
   Names linear_attention = mlp;
   linear_attention.insert(linear_attention.begin(), "model.layers.0.input_layernorm.weight");
   linear_attention.push_back("model.layers.0.self_attn.map.weight");
@@ -163,7 +165,8 @@ TEST(Nemotron, Hostile_NamedByPath) {
   refuse(ErrorKind::kUnsupported,
          block(full, R"({"replace_with_linear": true})"),
          {"block_configs[0].ffn.replace_with_linear"});
-  refuse(ErrorKind::kUnsupported, block(full, R"({"no_op": true})"), {"block_configs[0].ffn.no_op"});
+  refuse(
+      ErrorKind::kUnsupported, block(full, R"({"no_op": true})"), {"block_configs[0].ffn.no_op"});
   refuse(ErrorKind::kUnsupported,
          nemotron_config(R"([{"attention": {"n_heads_in_group": 2}, "ffn": {"ffn_mult": 1}},
                              {"attention": {"n_heads_in_group": 4}, "ffn": {"ffn_mult": 1}}])"),
