@@ -91,14 +91,10 @@ void add_map_rows(std::vector<WeightRow>& rows) {
   const std::string attention = attention_pattern(rows);
   const std::string layer = attention.substr(0, attention.find("{}") + 2);
   const auto add = [&](const std::string& module, BlockSet blocks) {
-    for (const auto& [part, slot, shape] : {std::tuple("weight", Slot::kMapWeight, "C,C"),
-                                            std::tuple("bias", Slot::kMapBias, "C")}) {
-      rows.push_back({module + ".map." + part,
-                      slot,
-                      shape,
-                      Transform::kNone,
-                      Presence::kRequired,
-                      blocks});
+    for (const auto& [part, slot, shape] :
+         {std::tuple("weight", Slot::kMapWeight, "C,C"), std::tuple("bias", Slot::kMapBias, "C")}) {
+      rows.push_back(
+          {module + ".map." + part, slot, shape, Transform::kNone, Presence::kRequired, blocks});
     }
   };
   add(layer, BlockSet::kMapOnly);

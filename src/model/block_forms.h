@@ -1,5 +1,5 @@
-// Edited blocks in files: the object "linscan" of config.json that says their forms, and the names of
-// their maps.
+// Edited blocks in files: the object "linscan" of config.json that says their forms, and the names
+// of their maps.
 #pragma once
 
 #include <string>

@@ -206,9 +206,8 @@ void check_edited_config(const Json& config,
                 wanted.family);
   read.per_block = wanted.per_block;
   read.architecture = wanted.architecture;  // hub files spell some in more than one way
-  LINSCAN_CHECK(read == wanted,
-                kInternal,
-                "the edited config.json says another model than the edited one");
+  LINSCAN_CHECK(
+      read == wanted, kInternal, "the edited config.json says another model than the edited one");
 }
 
 Json edit_config(const Json& source,
@@ -217,7 +216,8 @@ Json edit_config(const Json& source,
   Json config = keep_blocks(source, blocks);
   const bool same_count = source_blocks(source) == wanted.blocks();
   if (wanted.family == "gpt_neo" &&
-      !(same_count && agree(property_of("layer_types"), read_decoder_config(config, kWhere), wanted))) {
+      !(same_count &&
+        agree(property_of("layer_types"), read_decoder_config(config, kWhere), wanted))) {
     write_attention_types(config, wanted);
   }
   if (wanted.mlp_bias && !read_decoder_config(config, kWhere).mlp_bias) {

@@ -138,9 +138,10 @@ ExportedConfig remote_code_config(const EditedConfig& model) {
                   name(BlockForm::kNormedLinear),
                   model.family.name);
   }
-  LINSCAN_CHECK(model.family.name != kNemotronFamily.name,
-                kUnsupported,
-                "transformers has no class for Nemotron-NAS models; their own form is \"nemotron\"");
+  LINSCAN_CHECK(
+      model.family.name != kNemotronFamily.name,
+      kUnsupported,
+      "transformers has no class for Nemotron-NAS models; their own form is \"nemotron\"");
   Json config = without_forms(model);
   config[kArchitectures] = Json::array({kEditedClass});
   config[kAutoMap] = {{"AutoModelForCausalLM", std::string("modeling_linscan.") + kEditedClass}};

@@ -1,4 +1,5 @@
-// config.json and code of the forms in which an edited model is written, and which of them it allows.
+// config.json and code of the forms in which an edited model is written, and which of them it
+// allows.
 #pragma once
 
 #include <cstdint>

@@ -114,8 +114,7 @@ std::span<const Family> families() {
       kPhi3Family,    kQwen2Family,    kQwen3Family,      kGemmaFamily,   kGemma2Family,
       kGemma3Family,  kStableLmFamily, kStarCoder2Family, kCohereFamily,  kCohere2Family,
       kOlmoFamily,    kOlmo2Family,    kGlmFamily,        kGraniteFamily, kSmolLm3Family,
-      kMixtralFamily, kQwen2MoeFamily, kQwen3MoeFamily,   kOlmoeFamily,
-      kNemotronFamily};
+      kMixtralFamily, kQwen2MoeFamily, kQwen3MoeFamily,   kOlmoeFamily,   kNemotronFamily};
   return kFamilies;
 }
 

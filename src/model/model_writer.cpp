@@ -56,9 +56,8 @@ class Outputs {
  public:
   // `family`: that of the new folder, which may be another than the source's.
   Outputs(const EditedModel& model, const Family& family) : model_(model), family_(family) {
-    const std::string_view prefix = &family == model.source->family
-                                        ? model.source->weights.prefix()
-                                        : family.prefixes.front();
+    const std::string_view prefix =
+        &family == model.source->family ? model.source->weights.prefix() : family.prefixes.front();
     std::vector<WantedTensor> wanted =
         wanted_tensors(model.config, weight_rows(family, model.config), prefix);
     std::ranges::stable_sort(wanted, {}, [](const WantedTensor& tensor) {

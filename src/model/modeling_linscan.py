@@ -17,7 +17,10 @@ VERSION = 1
 
 
 class LinscanForCausalLM(getattr(transformers, ARCHITECTURE)):
+    _auto_class = "AutoModelForCausalLM"  # save_pretrained copies this file
+
     def __init__(self, config, *args, **kwargs):
+        share_tensor_names()
         super().__init__(config, *args, **kwargs)
         edits = getattr(config, "linscan", None)
         if not isinstance(edits, dict) or edits.get("version") != VERSION or edits.get("architecture") != ARCHITECTURE:
@@ -28,6 +31,15 @@ class LinscanForCausalLM(getattr(transformers, ARCHITECTURE)):
         for index, block in enumerate(edits["blocks"]):
             edit_block(layers, index, block, edits, config.hidden_size)
         self.post_init()
+
+
+def share_tensor_names():
+    """Names in files that transformers 5 changes on loading, by the name of the class (GPT-NeoX), change for this class too."""
+    try:
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
+    except ImportError:
+        return
+    register_checkpoint_conversion_mapping("LinscanForCausalLM", get_checkpoint_conversion_mapping(ARCHITECTURE) or [], overwrite=True)
 
 
 def edit_block(layers, index, block, edits, width):
@@ -133,7 +145,7 @@ def returns_tuple(module_class):
         if isinstance(node, ast.Assign) and is_tuple(node.value, tuples):
             tuples.update(target.id for target in node.targets if isinstance(target, ast.Name))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Return):
+        if isinstance(node, ast.Return) and not isinstance(node.value, ast.Call):  # a call: to the forward of a base class
             kinds.add(is_tuple(node.value, tuples))
     if len(kinds) != 1:
         raise RuntimeError(f"cannot tell what {module_class.__name__}.forward returns; this file was made for transformers 4.57 to 5.23")

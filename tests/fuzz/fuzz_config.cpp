@@ -41,7 +41,8 @@ constexpr std::pair<const char*, const char*> kModels[] = {{"llama", "LlamaForCa
                                                            {"mixtral", "MixtralForCausalLM"},
                                                            {"qwen2_moe", "Qwen2MoeForCausalLM"},
                                                            {"qwen3_moe", "Qwen3MoeForCausalLM"},
-                                                           {"olmoe", "OlmoeForCausalLM"}};
+                                                           {"olmoe", "OlmoeForCausalLM"},
+                                                           {"nemotron-nas", "DeciLMForCausalLM"}};
 
 // The keys of all families together: each reads its own.
 constexpr std::string_view kKeys =
@@ -55,11 +56,14 @@ constexpr std::string_view kKeys =
     R"("tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false,"word_embed_proj_dim":8,"do_layer_norm_before":true,)"
     R"("query_pre_attn_scalar":4,"attn_logit_softcapping":50.0,"final_logit_softcapping":30.0,"alibi":false,"multi_query":true,)"
     R"("parallel_attn":true,"new_decoder_architecture":false,"logit_scale":0.1,"no_rope_layers":[1,0],"num_experts":4,)"
-    R"("num_local_experts":4,"num_experts_per_tok":2,"moe_intermediate_size":8,"torch_dtype":"float32")";
+    R"("num_local_experts":4,"num_experts_per_tok":2,"moe_intermediate_size":8,"torch_dtype":"float32",)"
+    R"("block_configs":[{"attention":{"n_heads_in_group":2,"no_op":false,"replace_with_linear":false},"ffn":{"ffn_mult":48.0,"no_op":false}},)"
+    R"({"attention":{"n_heads_in_group":null,"no_op":false,"replace_with_linear":true},"ffn":{"ffn_mult":null,"no_op":true}}])";
 constexpr std::string_view kScaled =
     R"("hidden_size":8,"intermediate_size":16,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":16,)"
     R"("max_position_embeddings":64,"rope_parameters":{"rope_type":"llama3","rope_theta":1e4,"factor":8.0,"low_freq_factor":1.0,)"
-    R"("high_freq_factor":4.0,"original_max_position_embeddings":16},"dtype":"bfloat16","transformers_version":"5.0.0")";
+    R"("high_freq_factor":4.0,"original_max_position_embeddings":16},"dtype":"bfloat16","transformers_version":"5.0.0",)"
+    R"("linscan":{"version":1,"blocks":[{"form":"linear","bias":true}]})";
 
 }  // namespace
 

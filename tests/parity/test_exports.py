@@ -2,8 +2,10 @@
 
 With LINSCAN_OTHER_TRANSFORMERS=PYTHON, the Python of another environment opens the remote-code folders too.
 """
+import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 
 import numpy as np
@@ -122,6 +124,104 @@ def test_remote_code_opens_in_transformers(family, edits, tmp_path):
     assert torch.equal(logits_of(open_remote(tmp_path / "again", case.attention)), reference)
 
 
+def test_edit_of_an_edited_model(tmp_path):
+    """Maps move with their blocks bit for bit, and the result is what one edit would have given."""
+    source = source_folder(BY_ID["gemma2"], tmp_path / "source")
+    first = export(source, tmp_path / "first", "remote-code", ["0:linear+bias", "1", "2:linear-attention"])
+    second = tmp_path / "second"
+    program(first, second, "remote-code", "1", "2", "3:no-attention")
+    direct = tmp_path / "direct"
+    program(source, direct, "remote-code", "1", "2:linear-attention", "3:no-attention")
+    assert torch.equal(logits_of(open_remote(second)), logits_of(open_remote(direct)))
+    assert_same(our_logits(second, tmp_path), logits_of(open_remote(second)))
+    before, after = harness.load_file(first / "model.safetensors"), harness.load_file(second / "model.safetensors")
+    assert np.array_equal(before["model.layers.2.self_attn.map.weight"], after["model.layers.1.self_attn.map.weight"])
+    assert json.loads((second / "config.json").read_text()) == json.loads((direct / "config.json").read_text())
+
+
+def test_edited_model_without_its_edited_blocks_is_stock_again(tmp_path):
+    source = source_folder(BY_ID["llama-gqa"], tmp_path / "source")
+    edited = export(source, tmp_path / "edited", "remote-code", ["0", "1:linear", "2"])
+    assert "form \"linear\"" in program(edited, tmp_path / "out", "stock", "0", "1", fails=True)
+    program(edited, tmp_path / "out", "stock", "0", "2")
+    program(source, tmp_path / "direct", "stock", "0", "2")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == {
+        file.name: file.read_bytes() for file in (tmp_path / "direct").iterdir()}
+
+
+def test_saved_by_transformers_and_edited_again(tmp_path):
+    source = source_folder(BY_ID["mixtral"], tmp_path / "source")
+    edited = export(source, tmp_path / "edited", "remote-code", ["0:linear-attention+bias", "1:normed-linear", "2"])
+    open_remote(edited).save_pretrained(tmp_path / "saved")
+    program(tmp_path / "saved", tmp_path / "out", "remote-code", "0", "2")
+    assert_same(our_logits(tmp_path / "out", tmp_path), logits_of(open_remote(tmp_path / "out")))
+
+
+def test_files_beside_the_weights_are_carried_and_code_is_not_doubled(tmp_path):
+    source = source_folder(BY_ID["llama-gqa"], tmp_path / "source")
+    (source / "tokenizer.json").write_text("{}")
+    (source / "generation_config.json").write_text('{"temperature": 0.5}')
+    (source / "modeling_other.py").write_text("# theirs")
+    out = export(source, tmp_path / "out", "remote-code", ["0:linear", "1"])
+    assert {file.name for file in out.iterdir()} == {"config.json", "generation_config.json", "model.safetensors", "modeling_linscan.py", "modeling_other.py",
+                                                     "tokenizer.json"}
+    assert (out / "generation_config.json").read_bytes() == (source / "generation_config.json").read_bytes()
+    config = json.loads((out / "config.json").read_text())
+    assert config["architectures"] == ["LinscanForCausalLM"]
+    assert config["auto_map"] == {"AutoModelForCausalLM": "modeling_linscan.LinscanForCausalLM"}
+    assert {key: value for key, value in config.items() if key not in ("architectures", "auto_map", "linscan", "num_hidden_layers")} == {
+        key: value for key, value in BY_ID["llama-gqa"].config.items() if key not in ("architectures", "num_hidden_layers")}
+
+
+@pytest.mark.parametrize("family", ["llama-gqa", "gemma2", "gpt2"])
+def test_remote_code_in_use(family, tmp_path):
+    """What people do with a model: hidden states, gradients, padding, other dtypes and caches, beams, torch.save of its weights."""
+    source = source_folder(BY_ID[family], tmp_path / "source")
+    model = open_remote(export(source, tmp_path / "out", "remote-code", ["0:linear+bias", "1", "2:linear-attention"]))
+    blocks = len(json.loads((tmp_path / "out" / "config.json").read_text())["linscan"]["blocks"])
+    states = model(IDS, output_hidden_states=True, use_cache=False).hidden_states
+    assert len(states) == blocks + 1 and all(state.shape == states[0].shape for state in states)
+    layers = model.get_submodule(model.config.linscan["layers"])
+    assert_same(states[1], states[0] + torch.nn.functional.linear(states[0], layers[0].map.weight, layers[0].map.bias))
+
+    model(IDS, labels=IDS).loss.backward()
+    assert layers[0].map.weight.grad.abs().sum() > 0
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+    options = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
+    padded = torch.cat([torch.full((2, 3), 1), IDS], dim=1)
+    mask = torch.cat([torch.zeros(2, 3, dtype=torch.long), torch.ones_like(IDS)], dim=1)
+    plain = model.generate(IDS, attention_mask=torch.ones_like(IDS), **options)
+    assert torch.equal(model.generate(padded, attention_mask=mask, **options)[:, 3:], plain)
+    assert torch.equal(model.generate(IDS, attention_mask=torch.ones_like(IDS), cache_implementation="static", **options), plain)
+    beams = {**options, "num_beams": 3, "attention_mask": torch.ones_like(IDS)}
+    assert torch.equal(model.generate(IDS, use_cache=True, **beams), model.generate(IDS, use_cache=False, **beams))
+
+    small = AutoModelForCausalLM.from_pretrained(tmp_path / "out", trust_remote_code=True, dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in small.parameters()} == {torch.bfloat16}
+    assert_same(logits_of(small).float(), logits_of(model), 5e-2)
+    fresh = AutoModelForCausalLM.from_config(model.config, trust_remote_code=True)
+    fresh.load_state_dict(model.state_dict())
+    assert_same(logits_of(fresh.eval()), logits_of(model))
+
+
+def test_stock_class_opens_beside_the_edited_one(tmp_path):
+    """Opening an edited model does not change what AutoModelForCausalLM makes of others."""
+    source = source_folder(BY_ID["llama-gqa"], tmp_path / "source")
+    open_remote(export(source, tmp_path / "out", "remote-code", ["0:linear", "1"]))
+    assert type(AutoModelForCausalLM.from_pretrained(source)).__name__ == "LlamaForCausalLM"
+
+
+def test_biases_that_the_source_does_not_have(tmp_path):
+    source = source_folder(BY_ID["llama-gqa"], tmp_path / "source")
+    program(source, tmp_path / "out", "stock", "0", "1:full+bias", "2")
+    reference = logits_of(harness.load_reference(tmp_path / "out"))
+    assert_same(our_logits(tmp_path / "out", tmp_path), reference)
+    assert (reference - logits_of(harness.load_reference(source))).abs().max() > 0.01
+    source = source_folder(BY_ID["qwen3"], tmp_path / "other")
+    assert "mlp_bias" in program(source, tmp_path / "refused", "stock", "0", "1:full+bias", "2", fails=True)
+
+
 # Nemotron-NAS: MLP sizes are multiples of 256.
 NEMOTRON_LLAMA = {**BY_ID["llama-gqa"].config, "intermediate_size": 512}
 NEMOTRON_EDITS = ["0:linear-attention", "1:normed-linear", "2:no-attention", "3"]
@@ -222,3 +322,27 @@ def test_nemotron_is_refused_with_the_reason(family, change, edits, reason, tmp_
     assert reason in program(source, "-", "why", *edits).splitlines()[2]
     assert reason in program(source, tmp_path / "out", "nemotron", *edits, fails=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_other_transformers_opens_remote_code(tmp_path):
+    """All families in one process, so that none can get in the way of another."""
+    python = os.environ.get("LINSCAN_OTHER_TRANSFORMERS")
+    if not python:
+        pytest.skip("LINSCAN_OTHER_TRANSFORMERS names no Python")
+    folders = []
+    for number, family in enumerate(FAMILIES):
+        case = BY_ID[family]
+        if family.startswith("neox"):  # as hub files and transformers 4 name it
+            case = dataclasses.replace(case, rename=lambda name: name.replace("lm_head", "embed_out"))
+        source = source_folder(case, tmp_path / f"source-{family}")
+        folders.append((case.attention, export(source, tmp_path / family, "remote-code", legal(case, FIRST_EDITS[number % 2]))))
+    arguments = [argument for pair in folders for argument in pair]
+    script = pathlib.Path(__file__).with_name("open_remote.py")
+    done = subprocess.run([python, script, tmp_path / "logits.npz", *arguments], input=json.dumps(IDS.tolist()), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = np.load(tmp_path / "logits.npz")
+    gaps = {}
+    for number, (attention, folder) in enumerate(folders):
+        reference = logits_of(open_remote(folder, attention)).numpy()
+        gaps[folder.name] = float(np.abs(results[f"logits.{number}"] - reference).max() / np.abs(reference).max())
+    assert not {family: gap for family, gap in gaps.items() if gap > TOLERANCE}

@@ -1,8 +1,9 @@
 // export_model SOURCE OUT EXPORT_FORM BLOCK[:FORM[+bias]]...
 //
-// Writes a model that has the given blocks of the source, each in the given form (full where none is
-// named) with a seeded random map, for the tests that open the folder. EXPORT_FORM "why" writes
-// nothing: it prints one line for each export form, the reason why it is not legal or "yes".
+// Writes a model that has the given blocks of the source, each in the given form (as the source has
+// it where none is named) with a seeded random map, for the tests that open the folder.
+// "full+bias": all MLPs get biases, that of this block one that is not zero. EXPORT_FORM "why"
+// writes nothing: it prints one line for each export form, the reason why it is not legal or "yes".
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -58,18 +59,38 @@ void add_block(linscan::EditedModel& model, std::string text) {
     const int64_t width = source.config.hidden;
     const auto add = [&](linscan::Slot slot, std::vector<int64_t> shape) {
       const linscan::WeightKey key{block, slot};
-      model.weights.emplace(
-          key,
-          random_weight(std::move(shape), 1000 * static_cast<int64_t>(slot) + block, model.stored_dtype(key)));
+      model.weights.emplace(key,
+                            random_weight(std::move(shape),
+                                          1000 * static_cast<int64_t>(slot) + block,
+                                          model.stored_dtype(key)));
     };
+    if (bias && !own.has_map()) {
+      own.map_bias = false;
+      model.config.mlp_bias = true;
+      add(linscan::Slot::kDownBias, {width});
+    } else if (bias) {
+      add(linscan::Slot::kMapBias, {width});
+    }
     if (own.has_map()) {
       add(linscan::Slot::kMapWeight, {width, width});
     }
-    if (bias) {
-      add(linscan::Slot::kMapBias, {width});
-    }
   }
   model.config.per_block.push_back(own);
+}
+
+// Biases that config.json says are there.
+void add_zero_biases(linscan::EditedModel& model) {
+  const bool added = model.config.mlp_bias && !model.source->config.mlp_bias;
+  for (size_t i = 0; added && i < model.blocks.size(); ++i) {
+    for (const auto& [slot, size] : {std::pair(linscan::Slot::kGateBias, model.config.mlp),
+                                     std::pair(linscan::Slot::kUpBias, model.config.mlp),
+                                     std::pair(linscan::Slot::kDownBias, model.config.hidden)}) {
+      const linscan::WeightKey key{model.blocks[i], slot};
+      if (model.source->weights.find(slot, key.block) == nullptr) {
+        model.weights.emplace(key, at::zeros({size}, model.stored_dtype(key)));
+      }
+    }
+  }
 }
 
 void export_model(const std::vector<std::string>& arguments) {
@@ -79,6 +100,7 @@ void export_model(const std::vector<std::string>& arguments) {
   for (size_t i = 3; i < arguments.size(); ++i) {
     add_block(model, arguments[i]);
   }
+  add_zero_biases(model);
   const auto forms = {ExportForm::kStock, ExportForm::kRemoteCode, ExportForm::kNemotron};
   if (arguments.at(2) == "why") {
     for (const ExportForm form : forms) {

@@ -28,9 +28,9 @@ linscan::EditedModel keep(const linscan::Model& source, const std::vector<int64_
 void replace_all(linscan::EditedModel& model) {
   const linscan::Model& source = *model.source;
   for (const auto& [key, weight] : source.weights.all()) {
-    const bool kept = key.block == linscan::kOutsideBlocks ||
-                      std::find(model.blocks.begin(), model.blocks.end(), key.block) !=
-                          model.blocks.end();
+    const bool kept =
+        key.block == linscan::kOutsideBlocks ||
+        std::find(model.blocks.begin(), model.blocks.end(), key.block) != model.blocks.end();
     // The second key of a tied head names the same tensor.
     const bool is_alias =
         key.slot == linscan::Slot::kHead &&
@@ -50,8 +50,8 @@ void rewrite(const std::vector<std::string>& arguments) {
   for (size_t i = 3; i < arguments.size(); ++i) {
     blocks.push_back(std::stoll(arguments[i]));
   }
-  linscan::EditedModel model = blocks.empty() ? linscan::EditedModel::unchanged(source)
-                                              : keep(source, blocks);
+  linscan::EditedModel model =
+      blocks.empty() ? linscan::EditedModel::unchanged(source) : keep(source, blocks);
   replace_all(model);
   linscan::write_model(model,
                        arguments.at(1),

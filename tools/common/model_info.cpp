@@ -135,6 +135,7 @@ Json attention_json(const DecoderConfig& config) {
 Json decoder_json(const DecoderConfig& config) {
   return {
       {"blocks", config.blocks()},
+      {"forms", per_block(config, [](const BlockConfig& block) { return name(block.form); })},
       {"hidden", config.hidden},
       {"vocabulary", config.vocabulary},
       {"context", config.max_positions},
@@ -144,6 +145,10 @@ Json decoder_json(const DecoderConfig& config) {
       {"attention", attention_json(config)},
       {"mlp",
        {{"size", config.mlp},
+        {"size_of_block",
+         per_block(
+             config,
+             [&](const BlockConfig& block) { return block.mlp > 0 ? block.mlp : config.mlp; })},
         {"kind", config.mlp_kind == MlpKind::kGated ? "gated" : "plain"},
         {"activation", name(config.activation)},
         {"bias", config.mlp_bias}}},

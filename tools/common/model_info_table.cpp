@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -30,7 +31,7 @@ std::string printable(const Json& text) {
 std::string with_commas(int64_t number) {
   std::string text = std::to_string(number);
   for (auto at = static_cast<int64_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<size_t>(at), ",");
+    text.insert(static_cast<size_t>(at), 1, ',');
   }
   return text;
 }
@@ -218,10 +219,29 @@ std::string experts_text(const Json& experts, int64_t blocks) {
   return text;
 }
 
+// Blocks that are not as the family has them: "linear 0 3, no-attention 2"; empty: none.
+std::string edited_text(const Json& decoder) {
+  const Json& forms = decoder["forms"];
+  std::map<std::string, std::vector<int64_t>> blocks;
+  for (int64_t block = 0; block < decoder["blocks"].get<int64_t>(); ++block) {
+    const Json& form = forms.is_array() ? forms[static_cast<size_t>(block)] : forms;
+    blocks[form.get<std::string>()].push_back(block);
+  }
+  blocks.erase("full");
+  std::vector<std::string> parts;
+  for (const auto& [form, numbers] : blocks) {
+    parts.push_back(fmt::format("{} {}", form, fmt::join(numbers, " ")));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 void add_decoder(std::string& out, const Json& decoder) {
   const Json& attention = decoder["attention"];
   const Json& mlp = decoder["mlp"];
   add_row(out, "blocks", with_commas(decoder["blocks"]));
+  if (const std::string edited = edited_text(decoder); !edited.empty()) {
+    add_row(out, "edited blocks", edited);
+  }
   add_row(out, "hidden size", with_commas(decoder["hidden"]));
   add_row(out, "attention", attention_text(attention));
   add_row(out, "window", window_text(attention["window"]));

@@ -16,7 +16,7 @@ namespace linscan {
 enum class ExportForm {
   kStock,       // everything that knows the source's architecture; every block is BlockForm::kFull
   kRemoteCode,  // transformers with trust_remote_code, by a modelling file in the folder
-  kNemotron,    // what knows Nemotron-NAS (DeciLMForCausalLM): llama.cpp, vLLM, NVIDIA's own code
+  kNemotron,    // what knows Nemotron-NAS (DeciLMForCausalLM): llama.cpp, NVIDIA's code
 };
 
 std::string_view name(ExportForm form);  // "stock", "remote-code", "nemotron"
@@ -33,8 +33,8 @@ std::string why_not(const EditedModel& model, ExportForm form);
 // carried over. options.source is set to the source's folder. The folder appears as a whole or not
 // at all.
 //
-// Throws Error(kUnsupported) with why_not's reason, and what CheckpointWriter throws; Error(kInternal)
-// for weights that do not fit model.config.
+// Throws Error(kUnsupported) with why_not's reason, and what CheckpointWriter throws;
+// Error(kInternal) for weights that do not fit model.config.
 void write_model(const EditedModel& model,
                  const std::filesystem::path& folder,
                  ExportForm form,

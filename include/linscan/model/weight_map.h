@@ -41,8 +41,8 @@ struct WantedTensor {
   Transform transform = Transform::kNone;
 };
 
-// All tensors that `rows` ask for in a model of `config`, row by row; `prefix` stands for the "@" of
-// their patterns. Where rows are alternatives for one slot, each is listed.
+// All tensors that `rows` ask for in a model of `config`, row by row; `prefix` stands for the "@"
+// of their patterns. Where rows are alternatives for one slot, each is listed.
 std::vector<WantedTensor> wanted_tensors(const DecoderConfig& config,
                                          const std::vector<WeightRow>& rows,
                                          std::string_view prefix);

@@ -1,6 +1,6 @@
 // Nemotron-NAS (Llama-3_1-Nemotron-51B, -49B): Llama with blocks that differ, by `block_configs`.
-// Attention may be missing or a linear map, MLPs have sizes of their own. As llama.cpp (DeciModel of
-// its converter, src/models/deci.cpp), vLLM (nemotron_nas.py) and mlx-lm read it.
+// Attention may be missing or a linear map, MLPs have sizes of their own. As llama.cpp (DeciModel
+// of its converter, src/models/deci.cpp), vLLM (nemotron_nas.py) and mlx-lm read it.
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
