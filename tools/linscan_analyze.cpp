@@ -214,11 +214,10 @@ void print_result(const std::string& format, const Json& result) {
 DamageOptions damage_options(const Model& model, const AnalysisOptions& options) {
   const at::Device device = parse_device(options.device);
   return {.seed = options.seed,
-          .variants = {
-              .compute_dtype =
-                  choose_compute_dtype(options.dtype, stored_in_16_bits(model), device),
-              .device = device,
-              .memory_limit = memory_limit_or_default(options.memory_limit)}};
+          .variants = {.compute_dtype =
+                           choose_compute_dtype(options.dtype, stored_in_16_bits(model), device),
+                       .device = device,
+                       .memory_limit = memory_limit_or_default(options.memory_limit)}};
 }
 
 void run(const AnalyzeOptions& o) {

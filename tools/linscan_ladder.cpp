@@ -1,5 +1,5 @@
-// linscan ladder MODEL: perplexity and benchmarks as more and more blocks are edited, by every method
-// and criterion.
+// linscan ladder MODEL: perplexity and benchmarks as more and more blocks are edited, by every
+// method and criterion.
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -103,7 +103,8 @@ void add_options(CLI::App& app, LadderOptions& o) {
   app.add_option("--map", o.map, "affine, diagonal, scale, orthogonal, or rank:K of the update")
       ->group("Method")
       ->type_name("KIND");
-  app.add_option("--ridge", o.ridge, "Penalty on the change, a share of the mean square of a feature")
+  app.add_option(
+         "--ridge", o.ridge, "Penalty on the change, a share of the mean square of a feature")
       ->group("Method")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X");
@@ -170,11 +171,20 @@ EditWindows load_text(const LadderOptions& o,
 }
 
 Json effective_config(const LadderOptions& o) {
-  return {{"model", o.model},       {"ctx", o.data.context},   {"tokens", o.data.tokens},
-          {"data", o.data.files},   {"eval-data", o.evaluation_files},
-          {"task", o.tasks},        {"limit", o.limit},        {"max-drop", o.deepest},
-          {"methods", o.methods},   {"by", o.criteria},        {"rescore", o.rescore},
-          {"beam", o.beam},         {"map", o.map},            {"ridge", o.ridge},
+  return {{"model", o.model},
+          {"ctx", o.data.context},
+          {"tokens", o.data.tokens},
+          {"data", o.data.files},
+          {"eval-data", o.evaluation_files},
+          {"task", o.tasks},
+          {"limit", o.limit},
+          {"max-drop", o.deepest},
+          {"methods", o.methods},
+          {"by", o.criteria},
+          {"rescore", o.rescore},
+          {"beam", o.beam},
+          {"map", o.map},
+          {"ridge", o.ridge},
           {"seed", o.seed}};
 }
 
@@ -247,15 +257,14 @@ void run(const LadderOptions& o) {
   result["warnings"] = Json::array();
   for (const Json& left_out : result["left_out"]) {
     result["warnings"].push_back(left_out["recipe"].get<std::string>() + " by " +
-                                 left_out["by"].get<std::string>() + " is left out: " +
-                                 left_out["reason"].get<std::string>());
+                                 left_out["by"].get<std::string>() +
+                                 " is left out: " + left_out["reason"].get<std::string>());
   }
   result["compute"] = {
       {"device", variants.device.str()},
       {"dtype", dtype_name(variants.compute_dtype)},
       {"threads", threads()},
-      {"seconds",
-       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
+      {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
       {"peak_memory_bytes", peak_memory_bytes()}};
   result["software"] = describe_software(torch_version());
   result["date"] = now_utc();
@@ -271,11 +280,12 @@ void run(const LadderOptions& o) {
 
 int main(int argc, char** argv) {
   using namespace linscan::tools;
-  ToolApp tool("linscan-ladder",
-               "What does a model lose as more and more blocks are edited, by each method and each "
-               "way of choosing them?",
-               "linscan ladder ./pythia-70m --max-drop 4 --by loss,linearity,cosine --data wiki.txt "
-               "--task arc_easy=ARC-Easy-Test.jsonl --out ladder");
+  ToolApp tool(
+      "linscan-ladder",
+      "What does a model lose as more and more blocks are edited, by each method and each "
+      "way of choosing them?",
+      "linscan ladder ./pythia-70m --max-drop 4 --by loss,linearity,cosine --data wiki.txt "
+      "--task arc_easy=ARC-Easy-Test.jsonl --out ladder");
   LadderOptions options;
   add_options(tool.cli(), options);
   return tool.run(argc, argv, [&] { run(options); });

@@ -62,8 +62,8 @@ void add_damage(const Model& model,
   variants.progress = "damage";
   // A model of one block has nothing left without it.
   const bool removable = blocks > 1;
-  const VariantRun run = run_variants(
-      model, data, std::span(plans).subspan(removable ? 0 : 1), variants);
+  const VariantRun run =
+      run_variants(model, data, std::span(plans).subspan(removable ? 0 : 1), variants);
   const auto measure = [&](int64_t index) {
     return damage_of(run.unedited,
                      run.variants[static_cast<size_t>(index - (removable ? 0 : 1))].measure);

@@ -10,7 +10,7 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kChooseFolds = 5;    // one of them chooses
+constexpr int64_t kChooseFolds = 5;     // one of them chooses
 constexpr int64_t kEvaluateFolds = 10;  // one of them is set aside
 
 // The windows for which `keep` holds, as windows of their own.

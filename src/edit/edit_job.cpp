@@ -100,11 +100,11 @@ EditDecision decide_by_loss(const Model& model,
                             const std::vector<Recipe>& recipes,
                             const EditRequest& request) {
   EditDecision decision;
-  decision.searches = search_by_loss(
-      model,
-      data,
-      recipes,
-      {.count = request.count, .beam = request.beam, .variants = request.variants});
+  decision.searches =
+      search_by_loss(model,
+                     data,
+                     recipes,
+                     {.count = request.count, .beam = request.beam, .variants = request.variants});
   const Search* best = &decision.searches.front();
   for (const Search& search : decision.searches) {
     if (search.best(request.count).measure.cross_entropy <
@@ -137,9 +137,8 @@ EditDecision decide(const Model& model, const EditWindows& windows, const EditRe
     }
     for (const Recipe& recipe : recipes) {
       const std::vector<int64_t> own = editable_blocks(model.config, recipe);
-      std::erase_if(editable, [&](int64_t block) {
-        return std::ranges::find(own, block) == own.end();
-      });
+      std::erase_if(editable,
+                    [&](int64_t block) { return std::ranges::find(own, block) == own.end(); });
     }
     decision.blocks = choose_by_score(
         model, windows, request, {editable.begin(), editable.end()}, decision.scores);
@@ -174,7 +173,8 @@ std::string token_warning(const DecoderConfig& config, const EditPlan& plan, int
     return "";
   }
   return fmt::format(
-      "only {:.1f} calibration tokens for each of the {} unknowns of a fit: below {} the result can "
+      "only {:.1f} calibration tokens for each of the {} unknowns of a fit: below {} the result "
+      "can "
       "be worse than plain removal; give at least {} tokens, better {}",
       static_cast<double>(fit_tokens) / static_cast<double>(columns),
       columns,

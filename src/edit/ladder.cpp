@@ -45,7 +45,9 @@ std::vector<Rung> find_rungs(const Model& model,
   return rungs;
 }
 
-Json score_tasks(const LadderRequest& request, const DecoderConfig& config, const WeightLoader& loader) {
+Json score_tasks(const LadderRequest& request,
+                 const DecoderConfig& config,
+                 const WeightLoader& loader) {
   Scorer scorer(config, loader, {.memory_limit = request.search.variants.memory_limit});
   return request.tasks->summarize(scorer.score(request.tasks->requests()), nullptr);
 }
@@ -65,9 +67,8 @@ Json climb_ladder(const Model& model, const EditWindows& windows, const LadderRe
           throw;
         }
         log::warn("{} by {} is left out: {}", recipe.label(), name(criterion), error.what());
-        left_out.push_back({{"recipe", recipe.label()},
-                            {"by", name(criterion)},
-                            {"reason", error.what()}});
+        left_out.push_back(
+            {{"recipe", recipe.label()}, {"by", name(criterion)}, {"reason", error.what()}});
       }
     }
   }

@@ -136,8 +136,8 @@ std::vector<int64_t> choose_window(const Model& model,
   for (const auto& [first, angle] : angles) {
     scores[static_cast<size_t>(first)] = -angle;
     const auto begin = std::ranges::find(editable, first);
-    const bool whole = std::distance(begin, editable.end()) >= count &&
-                       *(begin + count - 1) == first + count - 1;
+    const bool whole =
+        std::distance(begin, editable.end()) >= count && *(begin + count - 1) == first + count - 1;
     if (whole && (best < 0 || angle < angles.at(best))) {
       best = first;
     }

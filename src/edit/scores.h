@@ -8,9 +8,9 @@
 
 namespace linscan {
 
-// request.count of the `editable` blocks by request.criterion (any but kLoss), in the order in which
-// they were chosen. `scores` gets those of all blocks as the unedited model has them, higher first to
-// go; NaN where there is none, empty where the criterion has no scores.
+// request.count of the `editable` blocks by request.criterion (any but kLoss), in the order in
+// which they were chosen. `scores` gets those of all blocks as the unedited model has them, higher
+// first to go; NaN where there is none, empty where the criterion has no scores.
 std::vector<int64_t> choose_by_score(const Model& model,
                                      const EditWindows& windows,
                                      const EditRequest& request,

@@ -18,9 +18,7 @@ constexpr int64_t kMostTokens = 512;
 constexpr double kLargestDifference = 2e-4;  // share of the largest logit, or absolute below one
 
 // Logits (N, V) of the windows, block by block.
-at::Tensor logits_of(const WeightLoader& loader,
-                     const at::Tensor& ids,
-                     const BatchLayout& layout) {
+at::Tensor logits_of(const WeightLoader& loader, const at::Tensor& ids, const BatchLayout& layout) {
   const DecoderConfig& config = loader.config();
   PositionCache positions(config, loader.compute_dtype(), loader.device());
   at::Tensor x = forward_embedding(config, loader.embedding(), ids, layout, loader.device());
@@ -55,15 +53,13 @@ Verification verify_written(const EditedModel& model,
   const at::Tensor tokens = at::tensor(ids, at::kLong);
   const BatchLayout layout(lengths);
   const Model reopened = open_model(folder);
-  const at::Tensor expected =
-      logits_of(WeightLoader(model, compute_dtype, device), tokens, layout);
+  const at::Tensor expected = logits_of(WeightLoader(model, compute_dtype, device), tokens, layout);
   const at::Tensor got = logits_of(
       WeightLoader(reopened.weights, reopened.config, compute_dtype, device), tokens, layout);
   Verification verification;
   verification.tokens = tokens.size(0);
   verification.largest_logit_difference = (got - expected).abs().max().item<double>();
-  const double allowed =
-      kLargestDifference * std::max(1.0, expected.abs().max().item<double>());
+  const double allowed = kLargestDifference * std::max(1.0, expected.abs().max().item<double>());
   LINSCAN_CHECK(verification.largest_logit_difference <= allowed,
                 kInternal,
                 "{}: read again, the written model's logits differ from those in memory by {:.3g} "

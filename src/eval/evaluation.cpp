@@ -147,8 +147,9 @@ Json describe_data(const Work& work, const EvaluationOptions& options) {
                                 {"bytes", run.text.raw ? Json(nullptr) : Json(run.text.bytes)},
                                 {"invalid_utf8", run.text.invalid_utf8}};
   }
-  return {
-      {"tasks", work.tasks ? work.tasks->describe() : Json::object()}, {"texts", std::move(texts)}, {"bundled", options.bundled_data}};
+  return {{"tasks", work.tasks ? work.tasks->describe() : Json::object()},
+          {"texts", std::move(texts)},
+          {"bundled", options.bundled_data}};
 }
 
 std::vector<std::string> collect_warnings(const Model& model,
@@ -226,8 +227,9 @@ Evaluation evaluate(const Model& model, const EvaluationOptions& options) {
   result["model"]["weights_sha256"] = digest.get();
   result["data"] = describe_data(work, options);
   const size_t asked = work.tasks ? work.tasks->requests().size() : 0;
-  result["tasks"] = work.tasks ? work.tasks->summarize(std::span(scores).first(asked), &evaluation.items)
-                               : Json::object();
+  result["tasks"] = work.tasks
+                        ? work.tasks->summarize(std::span(scores).first(asked), &evaluation.items)
+                        : Json::object();
   add_texts(work, scores, divergence.log_likelihoods, result);
   if (reference) result["divergence"] = std::move(divergence.result);
   result["protocol"] = {{"max_length", setup.max_length},

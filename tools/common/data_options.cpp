@@ -24,9 +24,7 @@ void DataOptions::add_to(CLI::App& app) {
                  "default: the bundled corpus")
       ->group("Data")
       ->type_name("FILE");
-  app.add_option("--tokens",
-                 tokens,
-                 "At most N tokens; 0: " + default_tokens)
+  app.add_option("--tokens", tokens, "At most N tokens; 0: " + default_tokens)
       ->group("Data")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");

@@ -18,7 +18,8 @@ struct DataOptions {
   int64_t tokens = 0;              // 0: the command's default
   int64_t context = 512;
   std::string text_field = "text";
-  std::string default_tokens = "16,384 or 8 times the hidden size, whichever is more";  // for --help
+  std::string default_tokens =
+      "16,384 or 8 times the hidden size, whichever is more";  // for --help
 
   void add_to(CLI::App& app);
   bool bundled() const { return files.empty(); }

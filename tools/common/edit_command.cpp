@@ -125,14 +125,13 @@ TokenWindows EditCommand::load(const DataOptions& data, int64_t tokens) const {
                 data.context,
                 o_.model,
                 model_.config.max_positions);
-  return load_windows(
-      data, o_.model, model_.config.vocabulary, tokens, /*paper=*/false, o_.seed);
+  return load_windows(data, o_.model, model_.config.vocabulary, tokens, /*paper=*/false, o_.seed);
 }
 
 EditWindows EditCommand::load_text(const EditPlan& largest) const {
   const int64_t wanted = default_edit_tokens(model_.config, largest);
   // What is held out comes on top.
-  const int64_t tokens = o_.data.tokens > 0              ? o_.data.tokens
+  const int64_t tokens = o_.data.tokens > 0            ? o_.data.tokens
                          : o_.evaluation_files.empty() ? wanted + wanted / 9 + 1
                                                        : wanted;
   TokenWindows calibration = load(o_.data, tokens);
@@ -263,7 +262,8 @@ void EditCommand::describe(const EditDecision& decision,
     warnings.push_back(std::move(few));
   }
   if (!decision.protected_blocks.empty()) {
-    warnings.push_back(fmt::format("not all blocks could be chosen: {}", decision.protected_blocks));
+    warnings.push_back(
+        fmt::format("not all blocks could be chosen: {}", decision.protected_blocks));
   }
   for (const std::string& warning : warnings) {
     log::warn("{}", warning);
@@ -279,11 +279,10 @@ void EditCommand::write(const EditedModel& edited, const EditWindows& windows, c
   CheckpointWriterOptions options{.force = o_.force};
   options.files = {{kPlanFile, plan.dump(1) + "\n"}};
   write_model(edited, o_.out, form, std::move(options));
-  const Verification verification = verify_written(
-      edited, o_.out, windows.windows(), variants_.compute_dtype, variants_.device);
-  result_["verification"] = {
-      {"tokens", verification.tokens},
-      {"largest_logit_difference", verification.largest_logit_difference}};
+  const Verification verification =
+      verify_written(edited, o_.out, windows.windows(), variants_.compute_dtype, variants_.device);
+  result_["verification"] = {{"tokens", verification.tokens},
+                             {"largest_logit_difference", verification.largest_logit_difference}};
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   result_["compute"]["seconds"] = seconds;
@@ -312,8 +311,7 @@ void EditCommand::run() {
   if (o_.plan.empty()) {
     decision = decide_plan(windows);
   }
-  const EditPlan plan =
-      o_.plan.empty() ? decision.recipe.on(decision.blocks) : decision.recipe.how;
+  const EditPlan plan = o_.plan.empty() ? decision.recipe.on(decision.blocks) : decision.recipe.how;
   result_ = {{"schema", "linscan.edit/1"}, {"command", o_.command}};
   result_["model"] = describe_model(model_);
   result_["model"]["weights_sha256"] = weights_sha256_;

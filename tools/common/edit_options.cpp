@@ -21,10 +21,10 @@ double parse_number(std::string_view text, std::string_view whole, std::string_v
 }
 
 void add_choice_options(CLI::App& app, EditOptions& o) {
-  auto* blocks = app.add_option("--blocks",
-                                o.blocks,
-                                "Blocks to edit: numbers from 0 and half-open ranges, like 3,7:9");
-  auto* drop = app.add_option("--drop", o.drop, "How many blocks to edit: a number, or a share like 25%");
+  auto* blocks = app.add_option(
+      "--blocks", o.blocks, "Blocks to edit: numbers from 0 and half-open ranges, like 3,7:9");
+  auto* drop =
+      app.add_option("--drop", o.drop, "How many blocks to edit: a number, or a share like 25%");
   auto* plan = app.add_option("--plan", o.plan, "Apply a plan that --plan-only saved");
   blocks->group("Method")->type_name("LIST");
   drop->group("Method")->type_name("N|P%")->excludes(blocks);
@@ -35,7 +35,8 @@ void add_choice_options(CLI::App& app, EditOptions& o) {
                  "(held-out R^2 of the stream), update (of the update), cosine (block influence), "
                  "angular (one window of neighbours), reverse, random")
       ->group("Method")
-      ->check(CLI::IsMember({"loss", "linearity", "update", "cosine", "angular", "reverse", "random"}));
+      ->check(
+          CLI::IsMember({"loss", "linearity", "update", "cosine", "angular", "reverse", "random"}));
   app.add_flag("--rescore", o.rescore, "Score the blocks that are left anew after each one")
       ->group("Method");
   app.add_option("--beam", o.beam, "Sets that each round of --by loss hands to the next")
@@ -56,11 +57,13 @@ void add_map_options(CLI::App& app, EditOptions& o) {
   app.add_option("--map", o.map, "affine, diagonal, scale, orthogonal, or rank:K of the update")
       ->group("Method")
       ->type_name("KIND");
-  app.add_option("--ridge", o.ridge, "Penalty on the change, a share of the mean square of a feature")
+  app.add_option(
+         "--ridge", o.ridge, "Penalty on the change, a share of the mean square of a feature")
       ->group("Method")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X");
-  app.add_flag("--sweep", o.sweep, "After fold or refit, solve every later down projection anew too")
+  app.add_flag(
+         "--sweep", o.sweep, "After fold or refit, solve every later down projection anew too")
       ->group("Method");
   app.add_option("--target",
                  o.target,
@@ -87,7 +90,9 @@ void add_compute_options(CLI::App& app, EditOptions& o) {
 }
 
 void add_output_options(CLI::App& app, EditOptions& o) {
-  app.add_option("-o,--out", o.out, "Folder for the edited model")->group("Output")->type_name("DIR");
+  app.add_option("-o,--out", o.out, "Folder for the edited model")
+      ->group("Output")
+      ->type_name("DIR");
   app.add_option("--export",
                  o.export_form,
                  "Form of the checkpoint: stock (the source's architecture), remote-code "
@@ -163,11 +168,11 @@ std::vector<Recipe> recipes_of(const EditOptions& o) {
   how.sweep = o.sweep;
   how.target = o.target == "own" ? Target::kOwn : Target::kDense;
   how.normed_maps = o.export_form == name(ExportForm::kNemotron);
-  LINSCAN_CHECK(!how.normed_maps || how.map.kind == MapKind::kAffine ||
-                    how.map.kind == MapKind::kRank,
-                kUsage,
-                "--export nemotron: its linear layers read the normed stream, so --map must be "
-                "affine or rank:K");
+  LINSCAN_CHECK(
+      !how.normed_maps || how.map.kind == MapKind::kAffine || how.map.kind == MapKind::kRank,
+      kUsage,
+      "--export nemotron: its linear layers read the normed stream, so --map must be "
+      "affine or rank:K");
   if (o.method != "auto") {
     const Method method = parse_method(o.method, "--method");
     LINSCAN_CHECK(!o.sweep || replaces_down_projection(method),

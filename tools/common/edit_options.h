@@ -49,8 +49,9 @@ struct EditOptions {
   // `method` is the default of --method.
   EditOptions(std::string command_name, std::string default_method)
       : command(std::move(command_name)), method(std::move(default_method)) {
-    data.default_tokens = "16,384, or 50 for each unknown of a fit (the hidden size; of refit and "
-                          "sweep the MLP size), whichever is more";
+    data.default_tokens =
+        "16,384, or 50 for each unknown of a fit (the hidden size; of refit and "
+        "sweep the MLP size), whichever is more";
   }
 
   void add_to(CLI::App& app);
@@ -60,8 +61,8 @@ struct EditOptions {
 std::optional<ExportForm> wanted_form(const EditOptions& o);
 
 // The recipes of --method, --map, --ridge, --sweep and --target for this export form. "auto": every
-// method that a stock checkpoint can hold (with remote code: linear too), fold and refit also with a
-// sweep where that is asked for.
+// method that a stock checkpoint can hold (with remote code: linear too), fold and refit also with
+// a sweep where that is asked for.
 std::vector<Recipe> recipes_of(const EditOptions& o);
 
 // How many blocks --drop asks for: a number, or a share of `blocks` ("25%", at least one).

@@ -11,16 +11,18 @@
 namespace linscan {
 
 // Calibration and evaluation windows behind one another. A search fits on four fifths of the
-// calibration documents and measures on the rest; the final edit is fitted on all of them and measured
-// on the evaluation windows, which nothing was fitted to or chosen by.
+// calibration documents and measures on the rest; the final edit is fitted on all of them and
+// measured on the evaluation windows, which nothing was fitted to or chosen by.
 class EditWindows {
  public:
-  // Without `evaluation`, a tenth of the calibration text (whole documents where there are enough) is
-  // set aside for it.
+  // Without `evaluation`, a tenth of the calibration text (whole documents where there are enough)
+  // is set aside for it.
   EditWindows(TokenWindows calibration, std::optional<TokenWindows> evaluation, uint64_t seed);
 
   const TokenWindows& windows() const { return windows_; }
-  bool held_out() const { return held_out_; }  // the evaluation text is part of the calibration files
+  bool held_out() const {
+    return held_out_;
+  }  // the evaluation text is part of the calibration files
 
   // At most `most_fit_tokens` calibration tokens are fitted to; 0: all.
   EditData for_search(int64_t most_fit_tokens = 0) const;

@@ -16,8 +16,8 @@
 namespace linscan {
 
 struct EditRequest {
-  // What to try. With more than one, or with `try_targets`, the one with the lowest cross-entropy on
-  // the part of the calibration text that chooses is taken.
+  // What to try. With more than one, or with `try_targets`, the one with the lowest cross-entropy
+  // on the part of the calibration text that chooses is taken.
   std::vector<Recipe> recipes;
   bool try_targets = false;     // every recipe that fits maps, towards dense and own targets
   std::vector<int64_t> blocks;  // explicit; empty: `count` blocks by `criterion`
@@ -35,7 +35,7 @@ struct EditRequest {
 // What was decided, and how.
 struct EditDecision {
   Recipe recipe;
-  std::vector<int64_t> blocks;  // ascending
+  std::vector<int64_t> blocks;   // ascending
   std::vector<Search> searches;  // by loss, one for each recipe
   std::vector<double> scores;    // of every block, where they were chosen by a score
   std::string protected_blocks;  // why some blocks could not be chosen; empty where all could

@@ -14,8 +14,8 @@ namespace linscan {
 struct LadderRequest {
   std::vector<Recipe> recipes;
   std::vector<Criterion> criteria;
-  int64_t deepest = 1;             // K
-  EditRequest search;              // how sets are found; its recipes, blocks, count and criterion are not used
+  int64_t deepest = 1;  // K
+  EditRequest search;   // how sets are found; its recipes, blocks, count and criterion are not used
   const TaskSet* tasks = nullptr;  // benchmarks after each step, in the model's own tokens
 };
 

@@ -25,7 +25,8 @@ std::vector<TaskFile> parse_task_files(const std::vector<std::string>& arguments
 
 class TaskSet {
  public:
-  // The first `limit` items (0: all) of every file. Throws Error(kInput) naming file, line and field.
+  // The first `limit` items (0: all) of every file. Throws Error(kInput) naming file, line and
+  // field.
   TaskSet(const std::vector<TaskFile>& files, int64_t limit, PromptEncoder& encoder);
 
   const std::vector<ScoreRequest>& requests() const { return requests_; }

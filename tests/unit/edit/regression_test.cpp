@@ -62,9 +62,7 @@ TEST(FitUpdate, NoisyTarget_IsTheLeastSquaresSolution) {
   EXPECT_LT(largest_difference(map.weight, expected.narrow(0, 0, 8)), 1e-10);
   EXPECT_LT(largest_difference(map.bias, expected[8]), 1e-9);
   const at::Tensor centred = r - r.mean(0);
-  EXPECT_NEAR(map.unexplained,
-              error_of(map, x, r) / centred.square().sum().item<double>(),
-              1e-10);
+  EXPECT_NEAR(map.unexplained, error_of(map, x, r) / centred.square().sum().item<double>(), 1e-10);
 }
 
 TEST(FitUpdate, DependentFeatures_AreCutOff) {
@@ -116,7 +114,8 @@ TEST(FitUpdate, SimplerMaps_AreTheBestOfTheirKind) {
 
   const at::Tensor orthogonal = whole(fit(MapKind::kOrthogonal));
   const double square = orthogonal.square().sum().item<double>() / 6;
-  EXPECT_LT(largest_difference(orthogonal.mm(orthogonal.t()), at::eye(6, x.options()) * square), 1e-9);
+  EXPECT_LT(largest_difference(orthogonal.mm(orthogonal.t()), at::eye(6, x.options()) * square),
+            1e-9);
   for (uint64_t seed = 20; seed < 25; ++seed) {  // no other scaled rotation does better
     const at::Tensor other = std::get<0>(at::linalg_qr(random({6, 6}, seed)));
     const at::Tensor turned = x.mm(other);
@@ -142,9 +141,9 @@ TEST(FitUpdate, Ridge_LeadsTowardsNoChange) {
   const UpdateMap map =
       fit_update(moments_of(few, r.narrow(0, 0, 5), false), {MapKind::kAffine, 0, 0.1});
   const at::Tensor gram = few.t().mm(few);
-  const at::Tensor penalty = at::eye(8, x.options()) * (0.1 * gram.diagonal().mean().item<double>());
-  const at::Tensor expected =
-      at::linalg_solve(gram + penalty, few.t().mm(r.narrow(0, 0, 5)));
+  const at::Tensor penalty =
+      at::eye(8, x.options()) * (0.1 * gram.diagonal().mean().item<double>());
+  const at::Tensor expected = at::linalg_solve(gram + penalty, few.t().mm(r.narrow(0, 0, 5)));
   EXPECT_LT(largest_difference(map.weight, expected), 1e-9);
 }
 
@@ -166,7 +165,8 @@ TEST(MapChoice, Names_ReadBack) {
   for (const char* text : {"affine", "diagonal", "scale", "orthogonal", "rank:8"}) {
     EXPECT_EQ(name(parse_map(text, "--map")), text);
   }
-  for (const char* text : {"", "rank", "rank:", "rank:0", "rank:-1", "rank:x", "rank:8x", "Affine"}) {
+  for (const char* text :
+       {"", "rank", "rank:", "rank:0", "rank:-1", "rank:x", "rank:8x", "Affine"}) {
     EXPECT_THROW(parse_map(text, "--map"), Error) << text;
   }
 }

@@ -116,9 +116,7 @@ TEST_F(Variants, WrittenModel_IsTheOneInMemory) {
     const testing::TemporaryFolder out;
     const bool stock = why_not(edited.model, ExportForm::kStock).empty();
     EXPECT_EQ(stock, method == Method::kRemove || replaces_down_projection(method));
-    write_model(edited.model,
-                out / "model",
-                stock ? ExportForm::kStock : ExportForm::kRemoteCode);
+    write_model(edited.model, out / "model", stock ? ExportForm::kStock : ExportForm::kRemoteCode);
     const Verification verification =
         verify_written(edited.model, out / "model", windows_, at::kFloat, at::kCPU);
     EXPECT_EQ(verification.largest_logit_difference, 0);
