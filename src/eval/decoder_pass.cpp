@@ -170,13 +170,13 @@ std::vector<at::Tensor> DecoderPass::embed(std::span<const RequestBatch> round) 
     LINSCAN_CHECK(reason.empty(), kNumeric, "{}", reason);
     final_norm_ = loader_.final_norm();
     head_ = loader_.head();
+    embedding_ = loader_.embedding();
   }
-  const EmbeddingWeights weights = loader_.embedding();
   std::vector<at::Tensor> stream;
   for (const RequestBatch& batch : round) {
     const at::Tensor ids = at::tensor(batch.ids, at::kInt).to(at::kLong);
     stream.push_back(forward_embedding(
-        config_, weights, ids, BatchLayout(batch.lengths, batch.prefixes), loader_.device()));
+        config_, embedding_, ids, BatchLayout(batch.lengths, batch.prefixes), loader_.device()));
   }
   return stream;
 }
@@ -185,7 +185,9 @@ std::vector<at::Tensor> DecoderPass::run(std::span<const RequestBatch> round,
                                          const std::function<void()>& progress) {
   std::vector<at::Tensor> stream = embed(round);
   std::vector<BatchLayout> layouts;
-  for (const RequestBatch& batch : round) layouts.emplace_back(batch.lengths, batch.prefixes);
+  for (const RequestBatch& batch : round) {
+    layouts.push_back(BatchLayout(batch.lengths, batch.prefixes).to(loader_.device()));
+  }
   for (int64_t block = 0; block < config_.blocks(); ++block) {
     const BlockWeights& own = weights(block);
     for (size_t i = 0; i < round.size(); ++i) {

@@ -68,6 +68,7 @@ class DecoderPass {
   int64_t checked_ = 0;             // blocks whose weights are known to be finite
   BlockWeights passing_;
   std::future<void> next_;
+  EmbeddingWeights embedding_;  // these three are loaded together
   Norm final_norm_;
   HeadWeights head_;
 };

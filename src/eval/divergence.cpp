@@ -1,5 +1,7 @@
 #include "eval/divergence.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -80,6 +82,10 @@ Json summarize(const PerplexityText& text, std::span<const ComparedRequest> scor
   summary["positions"] = count_scored(text.chunked);
   summary["units"] = units.size();
   summary["unit"] = by_document ? "document" : "window";
+  if (units.size() < 2) {
+    summary["reason"] =
+        fmt::format("stderr: one {} has no spread", summary["unit"].get<std::string>());
+  }
   return summary;
 }
 

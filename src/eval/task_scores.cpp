@@ -178,6 +178,7 @@ Json summarize_task(const Task& task,
   }
   summary["stderr"] = number_or_null(standard_error(item_scores, main));
   summary["n"] = items.size();
+  if (items.size() < 2) summary["reason"] = "stderr: one item has no spread";
   return summary;
 }
 

@@ -68,4 +68,12 @@ BatchLayout::BatchLayout(std::vector<int64_t> lengths, const std::vector<int64_t
   }
 }
 
+BatchLayout BatchLayout::to(at::Device device) const {
+  BatchLayout moved = *this;
+  for (Run& run : moved.runs_) {
+    if (run.keys.defined()) run.keys = run.keys.to(device);
+  }
+  return moved;
+}
+
 }  // namespace linscan

@@ -40,9 +40,8 @@ struct Evaluation {
 
 Evaluation evaluate(const Model& model, const EvaluationOptions& options);
 
-// The longest input of a model, as lm-evaluation-harness finds it: n_positions,
-// max_position_embeddings or n_ctx of config.json, else the tokenizer's model_max_length, else
-// 2,048.
+// The longest input of a model: n_positions, max_position_embeddings or n_ctx of config.json, else
+// what the family has (BLOOM's seq_length, MPT's max_seq_len, its default).
 int64_t input_length(const Model& model);
 
 }  // namespace linscan

@@ -33,14 +33,17 @@ class BatchLayout {
     int64_t windows;
     int64_t length;
     int64_t prefix;   // tokens before each window
-    at::Tensor keys;  // (windows (prefix + length)) int64 on the host, the rows that the windows
-                      // attend to; undefined without prefix: their own
+    at::Tensor keys;  // (windows (prefix + length)) int64, the rows that the windows attend to;
+                      // undefined without prefix: their own
   };
 
   const std::vector<Run>& runs() const { return runs_; }
   const std::vector<int64_t>& lengths() const { return lengths_; }
   int64_t rows() const { return rows_; }
   bool has_prefixes() const { return has_prefixes_; }
+
+  // The same with `keys` on `device`, where every block would have to copy them otherwise.
+  BatchLayout to(at::Device device) const;
 
  private:
   std::vector<int64_t> lengths_;
