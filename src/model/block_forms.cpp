@@ -127,6 +127,11 @@ void read_forms(const ConfigReader& config, DecoderConfig& decoder) {
   for (size_t i = 0; i < blocks.size(); ++i) {
     BlockConfig& block = decoder.per_block[i];
     block.form = read_form(blocks[i]);
+    LINSCAN_CHECK(block.form != BlockForm::kNormedLinear || decoder.has_input_norms(),
+                  kUnsupported,
+                  "{}: \"{}\" in a model that has no norm before attention",
+                  blocks[i].path("form"),
+                  name(block.form));
     block.map_bias = blocks[i].flag_or("bias", false);
     LINSCAN_CHECK(!block.map_bias || block.has_map(),
                   kInput,

@@ -98,6 +98,10 @@ TEST(BlockForms, Hostile_NamedByPath) {
   config["linscan"].erase("version");
   refuse(ErrorKind::kInput, config, {"linscan.version", "missing"});
   refuse(ErrorKind::kInput, with(config, "linscan", "linear"), {"linscan", "object"});
+  config = edited_llama(R"([{"form": "full"}, {"form": "normed-linear"}])");
+  config["model_type"] = "olmo2";
+  config["linscan"]["architecture"] = "Olmo2ForCausalLM";
+  refuse(ErrorKind::kUnsupported, config, {"linscan.blocks[1].form", "no norm before attention"});
   config = edited_llama(R"([{"form": "full"}, {"form": "full"}])");
   config["linscan"]["architecture"] = "BertModel";
   refuse(ErrorKind::kUnsupported, config, {"BertModel", "not supported"});
