@@ -85,7 +85,7 @@ FittedBlock fit_projection(EditPass& pass,
   const auto [weight, bias] = stored_projection(pass, block);
   const bool refit = method == Method::kRefit;
   RegressionMoments moments(
-      refit ? config.mlp : config.hidden, config.hidden, bias.defined(), pass.device());
+      refit ? config.mlp_size(block) : config.hidden, config.hidden, bias.defined(), pass.device());
   const double scale = config.residual_scale;
   pass.for_fit_batches([&](const EditBatch& batch) {
     const at::Tensor x = entry.load(batch, pass.device());
