@@ -40,7 +40,7 @@ struct LadderOptions {
   std::vector<std::string> methods = {"remove", "fold", "refit", "refit+sweep", "linear"};
   std::vector<std::string> criteria = {"loss"};
   bool rescore = false;
-  int64_t beam = 1;
+  int64_t beam = 3;
   std::string map = "affine";
   double ridge = 0;
   std::string device = "auto";
@@ -96,7 +96,8 @@ void add_options(CLI::App& app, LadderOptions& o) {
       ->type_name("LIST");
   app.add_flag("--rescore", o.rescore, "Score the blocks that are left anew after each one")
       ->group("Method");
-  app.add_option("--beam", o.beam, "Sets that each round of --by loss hands to the next")
+  app.add_option(
+         "--beam", o.beam, "Sets that each round of --by loss hands to the next; 1: plain greedy")
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{1000}))
       ->type_name("N");

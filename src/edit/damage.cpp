@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -88,6 +89,9 @@ void add_damage(const Model& model,
     }
   }
   result["damage"] = {{"tokens", run.unedited.tokens},
+                      {"windows",
+                       std::ranges::count(data.roles, Role::kMeasure) +
+                           std::ranges::count(data.roles, Role::kBoth)},
                       {"fit_tokens", data.fit_tokens()},
                       {"dense",
                        {{"ce", run.unedited.cross_entropy},

@@ -39,7 +39,8 @@ void add_choice_options(CLI::App& app, EditOptions& o) {
           CLI::IsMember({"loss", "linearity", "update", "cosine", "angular", "reverse", "random"}));
   app.add_flag("--rescore", o.rescore, "Score the blocks that are left anew after each one")
       ->group("Method");
-  app.add_option("--beam", o.beam, "Sets that each round of --by loss hands to the next")
+  app.add_option(
+         "--beam", o.beam, "Sets that each round of --by loss hands to the next; 1: plain greedy")
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{1000}))
       ->type_name("N");

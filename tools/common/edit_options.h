@@ -26,7 +26,7 @@ struct EditOptions {
   std::string drop;
   std::string by = "loss";
   bool rescore = false;
-  int64_t beam = 1;
+  int64_t beam = 3;
   int64_t search_tokens = 0;
   std::string method;
   std::string map = "affine";
