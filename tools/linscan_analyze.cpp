@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "common/compute_options.h"
 #include "common/data_options.h"
+#include "common/output.h"
 #include "common/run_main.h"
 #include "linscan/analyze/analysis.h"
 #include "linscan/base/device.h"
@@ -33,10 +35,7 @@ struct AnalyzeOptions {
   std::string model;
   DataOptions data;
   uint64_t seed = 0;
-  std::string dtype = "auto";
-  std::string device = "auto";
-  int threads = 0;
-  std::string memory_limit = "auto";
+  ComputeOptions compute;
   bool dry_run = false;
   std::vector<std::string> metrics = {"linearity", "baselines", "geometry", "tokens"};
   int64_t folds = 5;
@@ -81,19 +80,7 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
   app.add_option("--seed", o.seed, "Seed of folds, sampled tokens and paper chunks")
       ->group("Data")
       ->type_name("S");
-  app.add_option("--device", o.device, "auto, cpu or cuda[:i]")->group("Compute");
-  app.add_option("--dtype", o.dtype, "Dtype of the matmuls; the residual stream is always fp32")
-      ->group("Compute")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
-  app.add_option("--threads", o.threads, "CPU threads; 0: one per core")
-      ->group("Compute")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  app.add_option("--memory-limit",
-                 o.memory_limit,
-                 "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
-      ->group("Compute")
-      ->type_name("SIZE");
+  o.compute.add_to(app);
   app.add_flag("--dry-run", o.dry_run, "Print the plan as JSON (memory, reads, batches) and stop")
       ->group("Compute");
   app.add_option("--metrics", o.metrics, metric_help())
@@ -148,9 +135,9 @@ AnalysisOptions to_analysis(const AnalyzeOptions& o) {
   options.folds = o.folds;
   options.seed = o.seed;
   options.context = o.data.context;
-  options.dtype = o.dtype;
-  options.device = o.device;
-  options.memory_limit = o.memory_limit == "auto" ? 0 : parse_bytes(o.memory_limit);
+  options.dtype = o.compute.dtype;
+  options.device = o.compute.device;
+  options.memory_limit = o.compute.memory_limit_bytes();
   options.paper = o.paper;
   options.bundled_data = o.data.bundled();
   if (!o.dump_activations.empty()) {
@@ -170,21 +157,18 @@ Json effective_config(const AnalyzeOptions& o, const Json& result) {
           {"dtype", result["compute"]["dtype"]},
           {"device", result["compute"]["device"]},
           {"threads", threads()},
-          {"memory-limit", o.memory_limit},
+          {"memory-limit", o.compute.memory_limit},
           {"metrics", o.metrics},
           {"folds", o.folds},
           {"paper", o.paper}};
 }
 
-// The same as a file for --config. JSON's strings, numbers, booleans and arrays are TOML's too.
-std::string to_toml(const Json& config, bool bundled_data) {
-  std::string toml = "# Repeats this run: linscan analyze --config run.toml\n";
-  for (const auto& [key, value] : config.items()) {
-    if (key != "data" || !bundled_data) {
-      toml += key + " = " + value.dump() + "\n";
-    }
+// Without the bundled corpus, which has no name on the command line.
+Json config_of_file(const AnalyzeOptions& o, Json config) {
+  if (o.data.bundled()) {
+    config.erase("data");
   }
-  return toml;
+  return config;
 }
 
 void write_outputs(const AnalyzeOptions& o, const Json& result) {
@@ -193,21 +177,10 @@ void write_outputs(const AnalyzeOptions& o, const Json& result) {
   write_file_atomically(out.staging() / "result.json", result.dump(1) + "\n");
   write_file_atomically(out.staging() / "layers.csv", render_csv(result));
   write_file_atomically(out.staging() / "report.html", render_html(result));
-  write_file_atomically(out.staging() / "run.toml", to_toml(result["config"], o.data.bundled()));
+  write_file_atomically(out.staging() / "run.toml",
+                        config_toml("analyze", config_of_file(o, result["config"])));
   out.commit();
   log::info("report: {}", (folder / "report.html").string());
-}
-
-void print_result(const std::string& format, const Json& result) {
-  if (format == "json") {
-    std::cout << result.dump(1) << '\n';
-  } else if (format == "csv") {
-    std::cout << render_csv(result);
-  } else if (format == "markdown") {
-    std::cout << render_markdown(result);
-  } else {
-    std::cout << render_table(result);
-  }
 }
 
 // With the choices that the analysis made.
@@ -222,7 +195,7 @@ DamageOptions damage_options(const Model& model, const AnalysisOptions& options)
 
 void run(const AnalyzeOptions& o) {
   keep_freed_memory();
-  set_threads(o.threads);
+  set_threads(o.compute.threads);
   const AnalysisOptions options = to_analysis(o);
   // Outputs are checked before the work, not after it.
   if (!o.out.empty() && !o.dry_run) {
@@ -253,7 +226,8 @@ void run(const AnalyzeOptions& o) {
   if (!o.out.empty()) {
     write_outputs(o, analysis.result);
   }
-  print_result(o.format, analysis.result);
+  std::cout << draw_document(
+      analysis.result, o.format, {render_table, render_markdown, render_csv});
   if (!analysis.failure.empty()) {
     throw_error(ErrorKind::kNumeric, analysis.failure);
   }

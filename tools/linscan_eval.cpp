@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "common/compute_options.h"
+#include "common/output.h"
 #include "common/run_main.h"
 #include "linscan/base/device.h"
 #include "linscan/base/error.h"
@@ -36,10 +38,7 @@ struct EvalOptions {
   int64_t limit = 0;
   int64_t max_length = 0;
   std::string text_field = "text";
-  std::string dtype = "auto";
-  std::string device = "auto";
-  int threads = 0;
-  std::string memory_limit = "auto";
+  ComputeOptions compute;
   int64_t batch_tokens = 0;
   std::string format = "table";
   std::string items;
@@ -103,19 +102,7 @@ void add_options(CLI::App& app, EvalOptions& o) {
       ->required()
       ->group("Model");
   add_data_options(app, o);
-  app.add_option("--device", o.device, "auto, cpu or cuda[:i]")->group("Compute");
-  app.add_option("--dtype", o.dtype, "Dtype of the matmuls; the residual stream is always fp32")
-      ->group("Compute")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
-  app.add_option("--threads", o.threads, "CPU threads; 0: one per core")
-      ->group("Compute")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  app.add_option("--memory-limit",
-                 o.memory_limit,
-                 "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
-      ->group("Compute")
-      ->type_name("SIZE");
+  o.compute.add_to(app);
   app.add_option("--batch-tokens",
                  o.batch_tokens,
                  "Tokens that go through a block together; 0: 2,048, on a GPU 16,384. Scores do "
@@ -167,9 +154,9 @@ EvaluationOptions to_evaluation(const EvalOptions& o) {
   options.limit = o.limit;
   options.max_length = o.max_length;
   options.text_field = o.text_field;
-  options.dtype = o.dtype;
-  options.device = o.device;
-  options.memory_limit = o.memory_limit == "auto" ? 0 : parse_bytes(o.memory_limit);
+  options.dtype = o.compute.dtype;
+  options.device = o.compute.device;
+  options.memory_limit = o.compute.memory_limit_bytes();
   options.batch_tokens = o.batch_tokens;
   options.bundled_data = o.bundled();
   return options;
@@ -188,19 +175,10 @@ Json effective_config(const EvalOptions& o, const Json& result) {
                  {"dtype", result["compute"]["dtype"]},
                  {"device", result["compute"]["device"]},
                  {"threads", threads()},
-                 {"memory-limit", o.memory_limit},
+                 {"memory-limit", o.compute.memory_limit},
                  {"batch-tokens", o.batch_tokens}};
   if (!o.kl_against.empty()) config["kl-against"] = o.kl_against;
   return config;
-}
-
-// The same as a file for --config. JSON's strings, numbers, booleans and arrays are TOML's too.
-std::string to_toml(const Json& config) {
-  std::string toml = "# Repeats this run: linscan eval --config run.toml\n";
-  for (const auto& [key, value] : config.items()) {
-    if (!value.is_array() || !value.empty()) toml += key + " = " + value.dump() + "\n";
-  }
-  return toml;
 }
 
 void write_outputs(const EvalOptions& o, const Evaluation& evaluation) {
@@ -212,26 +190,15 @@ void write_outputs(const EvalOptions& o, const Evaluation& evaluation) {
   if (!o.out.empty()) {
     AtomicFolder out(o.out, o.force);
     write_file_atomically(out.staging() / "result.json", evaluation.result.dump(1) + "\n");
-    write_file_atomically(out.staging() / "run.toml", to_toml(evaluation.result["config"]));
+    write_file_atomically(out.staging() / "run.toml",
+                          config_toml("eval", evaluation.result["config"]));
     out.commit();
-  }
-}
-
-void print_result(const std::string& format, const Json& result) {
-  if (format == "json") {
-    std::cout << result.dump(1) << '\n';
-  } else if (format == "csv") {
-    std::cout << render_evaluation_csv(result);
-  } else if (format == "markdown") {
-    std::cout << render_evaluation_markdown(result);
-  } else {
-    std::cout << render_evaluation_table(result);
   }
 }
 
 void run(const EvalOptions& o) {
   keep_freed_memory();
-  set_threads(o.threads);
+  set_threads(o.compute.threads);
   const EvaluationOptions options = to_evaluation(o);
   // Outputs and inputs are checked before the work, not after it.
   if (!o.out.empty()) {
@@ -245,7 +212,10 @@ void run(const EvalOptions& o) {
   Evaluation evaluation = evaluate(model, options);
   evaluation.result["config"] = effective_config(o, evaluation.result);
   write_outputs(o, evaluation);
-  print_result(o.format, evaluation.result);
+  std::cout << draw_document(
+      evaluation.result,
+      o.format,
+      {render_evaluation_table, render_evaluation_markdown, render_evaluation_csv});
 }
 
 }  // namespace

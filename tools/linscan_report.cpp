@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/output.h"
 #include "common/result_file.h"
 #include "common/run_main.h"
 #include "linscan/base/error.h"
@@ -40,66 +41,46 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--force", options.force, "Replace the file of --out if it exists")->group("Output");
 }
 
-// How documents of one schema are shown.
-struct Renderers {
-  std::string_view schema;
+// How documents of one schema are checked and shown.
+struct Schema {
+  std::string_view name;
   void (*validate)(const linscan::Json&);
-  std::string (*table)(const linscan::Json&);
-  std::string (*markdown)(const linscan::Json&);
   std::string (*html)(const linscan::Json&);
-  std::string (*csv)(const linscan::Json&);  // null where the schema has no such form
+  linscan::tools::Renderers renderers;
 };
 
-constexpr Renderers kRenderers[] = {{linscan::kAnalysisSchema,
-                                     linscan::validate_analysis,
-                                     linscan::render_table,
-                                     linscan::render_markdown,
-                                     linscan::render_html,
-                                     linscan::render_csv},
-                                    {linscan::kEditSchema,
-                                     linscan::validate_edit,
-                                     linscan::render_edit_table,
-                                     linscan::render_edit_markdown,
-                                     linscan::render_edit_html,
-                                     nullptr},
-                                    {linscan::kLadderSchema,
-                                     linscan::validate_ladder,
-                                     linscan::render_ladder_table,
-                                     linscan::render_ladder_markdown,
-                                     linscan::render_ladder_html,
-                                     linscan::render_ladder_csv}};
+constexpr Schema kSchemas[] = {
+    {linscan::kAnalysisSchema,
+     linscan::validate_analysis,
+     linscan::render_html,
+     {linscan::render_table, linscan::render_markdown, linscan::render_csv}},
+    {linscan::kEditSchema,
+     linscan::validate_edit,
+     linscan::render_edit_html,
+     {linscan::render_edit_table, linscan::render_edit_markdown}},
+    {linscan::kLadderSchema,
+     linscan::validate_ladder,
+     linscan::render_ladder_html,
+     {linscan::render_ladder_table, linscan::render_ladder_markdown, linscan::render_ladder_csv}}};
 
-// Those of the document's schema; of an analysis, whose check then names the schema, where it is
-// none of them.
-const Renderers& renderers_of(const linscan::Json& document) {
+// That of the document; of an analysis, whose check then names the schema, where it is none.
+const Schema& schema_of(const linscan::Json& document) {
   if (document.is_object()) {
-    const auto schema = document.find("schema");
-    for (const Renderers& renderers : kRenderers) {
-      if (schema != document.end() && *schema == renderers.schema) {
-        return renderers;
+    const auto name = document.find("schema");
+    for (const Schema& schema : kSchemas) {
+      if (name != document.end() && *name == schema.name) {
+        return schema;
       }
     }
   }
-  return kRenderers[0];
+  return kSchemas[0];
 }
 
 std::string render(const linscan::Json& document, const std::string& format) {
-  const Renderers& renderers = renderers_of(document);
-  if (format == "json") {
-    renderers.validate(document);
-    return document.dump(2) + "\n";
-  }
-  if (format == "csv") {
-    LINSCAN_CHECK(renderers.csv != nullptr,
-                  kInput,
-                  "--format csv: a result with the schema {} is no table of numbers; use json",
-                  renderers.schema);
-    return renderers.csv(document);
-  }
-  if (format == "markdown") {
-    return renderers.markdown(document);
-  }
-  return format == "html" ? renderers.html(document) : renderers.table(document);
+  const Schema& schema = schema_of(document);
+  schema.validate(document);
+  return format == "html" ? schema.html(document)
+                          : linscan::tools::draw_document(document, format, schema.renderers);
 }
 
 void report(const Options& options) {
