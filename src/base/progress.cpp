@@ -63,7 +63,7 @@ void Progress::clear_line() {
   }
 }
 
-void Progress::update(int64_t done) {
+void Progress::update(int64_t done, std::string_view note) {
   if (!terminal().enabled || finished_) {
     return;
   }
@@ -71,14 +71,14 @@ void Progress::update(int64_t done) {
   if (terminal().is_terminal) {
     if (now - last_print_ >= kMinInterval || done >= total_) {
       last_print_ = now;
-      print(done, false);
+      print(done, note, false);
     }
     return;
   }
   const int64_t decile = done * 10 / total_;
   if (decile > last_decile_) {
     last_decile_ = decile;
-    print(done, false);
+    print(done, note, false);
   }
 }
 
@@ -88,12 +88,12 @@ void Progress::finish() {
   }
   clear_line();
   if (terminal().enabled && terminal().is_terminal) {
-    print(total_, true);
+    print(total_, {}, true);
   }
   finished_ = true;
 }
 
-void Progress::print(int64_t done, bool last) {
+void Progress::print(int64_t done, std::string_view note, bool last) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const double fraction = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
@@ -106,6 +106,9 @@ void Progress::print(int64_t done, bool last) {
                        rate,
                        unit_,
                        format_duration(static_cast<double>(total_ - done) / rate));
+  }
+  if (!note.empty()) {
+    tail += fmt::format("; {}", note);
   }
   if (!terminal().is_terminal) {
     fmt::print(stderr, "{}: {}/{} {}, {}\n", label_, done, total_, unit_, tail);

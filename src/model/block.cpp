@@ -151,7 +151,9 @@ at::Tensor forward_embedding(const DecoderConfig& config,
                              const at::Tensor& ids,
                              const BatchLayout& layout,
                              at::Device device) {
-  at::Tensor x = weights.tokens.index_select(0, ids).to(device, at::kFloat);  // (N, E)
+  // at::embedding, whose gradient does not depend on the order of additions.
+  at::Tensor x = at::embedding(weights.tokens, ids.to(weights.tokens.device()))
+                     .to(device, at::kFloat);  // (N, E)
   if (weights.projection.defined()) {
     x = at::linear(x, weights.projection);  // (N, C)
   }
@@ -164,7 +166,8 @@ at::Tensor forward_embedding(const DecoderConfig& config,
       const int64_t first = config.position_offset + run.prefix;
       rows.push_back(at::arange(first, first + run.length).repeat({run.windows}));
     }
-    x = x + weights.positions.index_select(0, at::cat(rows)).to(device, at::kFloat);
+    const at::Tensor places = at::cat(rows).to(weights.positions.device());
+    x = x + at::embedding(weights.positions, places).to(device, at::kFloat);
   }
   return config.embedding_norm ? apply_norm(config, weights.norm, x) : x;
 }

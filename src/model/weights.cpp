@@ -141,9 +141,11 @@ WeightLoader::WeightLoader(const WeightMap& map,
 
 WeightLoader::WeightLoader(const EditedModel& model,
                            at::ScalarType compute_dtype,
-                           at::Device device)
+                           at::Device device,
+                           WeightUse use)
     : WeightLoader(model.source->weights, model.config, compute_dtype, device) {
   edits_ = &model;
+  use_ = use;
 }
 
 int64_t WeightLoader::source_block(int64_t block) const {
@@ -188,7 +190,8 @@ Linear WeightLoader::load_packed(Slot weight, Slot bias, int64_t block, int64_t 
 }
 
 Linear WeightLoader::finish(Linear linear, std::initializer_list<WeightKey> weights) const {
-  Linear packed = pack(std::move(linear));
+  Linear packed =
+      use_ == WeightUse::kInference ? pack(std::move(linear)) : std::move(linear);
   if (packed.weight.defined() && packed.weight.is_mkldnn()) {
     for (const WeightKey& key : weights) {
       if (const MappedWeight* mapped = find(key.slot, key.block, key.index)) {
@@ -295,13 +298,21 @@ BlockWeights WeightLoader::block(int64_t block) const {
   return weights;
 }
 
+at::Tensor WeightLoader::load_table(Slot slot) const {
+  const at::Tensor* edited = replaced(slot, 0, 0);
+  const MappedWeight* stored = map_.find(slot);
+  if (edited == nullptr && stored == nullptr) {
+    return {};
+  }
+  const at::Tensor table = edited != nullptr ? *edited : tensor_from_view(*stored->tensor);
+  return use_ == WeightUse::kTraining ? table.to(device_) : table;
+}
+
 EmbeddingWeights WeightLoader::embedding() const {
   // The tables stay on the host, as stored: only the rows of the text are read and moved.
   EmbeddingWeights weights;
-  weights.tokens = tensor_from_view(*map_.find(Slot::kTokenEmbedding)->tensor);
-  if (const MappedWeight* positions = map_.find(Slot::kPositionEmbedding)) {
-    weights.positions = tensor_from_view(*positions->tensor);
-  }
+  weights.tokens = load_table(Slot::kTokenEmbedding);
+  weights.positions = load_table(Slot::kPositionEmbedding);
   weights.projection = load(Slot::kEmbeddingProjection, 0, at::kFloat);
   weights.norm = load_norm(Slot::kEmbeddingNormWeight, Slot::kEmbeddingNormBias, 0);
   return weights;
@@ -313,8 +324,8 @@ Norm WeightLoader::final_norm() const {
 
 HeadWeights WeightLoader::head() const {
   HeadWeights weights;
-  weights.projection = pack({load(Slot::kHeadProjection, 0, compute_dtype_), {}});
-  weights.head = pack(load_linear(Slot::kHead, Slot::kHeadBias, 0));
+  weights.projection = finish({load(Slot::kHeadProjection, 0, compute_dtype_), {}}, {});
+  weights.head = finish(load_linear(Slot::kHead, Slot::kHeadBias, 0), {});
   return weights;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace linscan {
 
@@ -17,9 +18,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `done` items of the total are finished. Cheap to call often: prints at most five times a
-  // second.
-  void update(int64_t done);
+  // `done` items of the total are finished; `note` follows the rate. Cheap to call often: prints at
+  // most five times a second.
+  void update(int64_t done, std::string_view note = {});
   void finish();
 
   // Progress is shown unless switched off (--quiet). Set once at program start.
@@ -28,7 +29,7 @@ class Progress {
   static void clear_line();
 
  private:
-  void print(int64_t done, bool last);
+  void print(int64_t done, std::string_view note, bool last);
 
   std::string label_;
   std::string unit_;

@@ -120,6 +120,8 @@ struct Family {
   std::span<const Quirk> quirks;
   DecoderConfig (*read_config)(const ConfigReader&);
   std::vector<WeightRow> (*weight_rows)(const DecoderConfig&);
+  // Fresh weights of what is added to the stream are drawn smaller the deeper the model is.
+  bool scaled_residuals = false;
 };
 
 // All families, in one explicit list.

@@ -55,7 +55,7 @@ struct BlockWeights {
 
 struct EmbeddingWeights {
   at::Tensor tokens;      // (V, E), as stored: rows are gathered, then cast
-  at::Tensor positions;   // (P, C), as stored; undefined without learned positions
+  at::Tensor positions;   // (P, C), the same; undefined without learned positions
   at::Tensor projection;  // (C, E) fp32; undefined where E = C
   Norm norm;              // undefined without a norm on the embedding
 };
@@ -92,6 +92,13 @@ struct EditedModel {
   at::ScalarType stored_dtype(const WeightKey& key) const;
 };
 
+// What loaded weights are for.
+enum class WeightUse {
+  kInference,  // matrices are packed (pack()), embedding tables stay on the host as stored
+  kTraining,   // plain tensors on the device: a weight that an edit put in place may require
+               // gradients, and what is loaded of it is a differentiable function of it
+};
+
 class WeightLoader {
  public:
   // The map, its checkpoint and the config must outlive the loader. Weights come out on `device` in
@@ -102,7 +109,10 @@ class WeightLoader {
                at::Device device);
   // The same of an edited model, which must outlive the loader. Blocks are counted as the edited
   // model has them.
-  WeightLoader(const EditedModel& model, at::ScalarType compute_dtype, at::Device device);
+  WeightLoader(const EditedModel& model,
+               at::ScalarType compute_dtype,
+               at::Device device,
+               WeightUse use = WeightUse::kInference);
 
   BlockWeights block(int64_t block) const;
   EmbeddingWeights embedding() const;
@@ -133,12 +143,14 @@ class WeightLoader {
   at::Tensor load(Slot slot, int64_t block, at::ScalarType dtype, int64_t index = 0) const;
   Linear load_linear(Slot weight, Slot bias, int64_t block, int64_t index = 0) const;
   Linear load_packed(Slot weight, Slot bias, int64_t block, int64_t index = 0) const;
+  at::Tensor load_table(Slot slot) const;
   Norm load_norm(Slot weight, Slot bias, int64_t block) const;
   at::Tensor load_qk_norm(Slot slot, int64_t block) const;
   Linear load_qkv(int64_t block) const;
   MlpWeights load_mlp(int64_t block) const;
   ExpertsWeights load_experts(int64_t block) const;
-  // Packs the layer and gives back the mapped pages of the weights it was copied from.
+  // Packs the layer, for inference, and gives back the mapped pages of the weights it was copied
+  // from.
   Linear finish(Linear linear, std::initializer_list<WeightKey> weights) const;
 
   // What the source's files have for a weight that was not replaced; nullptr where there is
@@ -152,6 +164,7 @@ class WeightLoader {
   const EditedModel* edits_ = nullptr;
   at::ScalarType compute_dtype_;
   at::Device device_;
+  WeightUse use_ = WeightUse::kInference;
 };
 
 }  // namespace linscan
