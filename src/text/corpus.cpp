@@ -47,9 +47,15 @@ void check_data_files(const std::vector<fs::path>& files) {
 struct CorpusReader::State {
   std::vector<fs::path> files;
   std::string text_field;
+  std::string document_separator;
   size_t next_file = 0;
-  std::unique_ptr<LineReader> lines;  // of the JSON-lines file that is being read
+  std::unique_ptr<LineReader> lines;  // of the file that is being read line by line
   std::string line;
+  int64_t finished_bytes = 0;  // of the files that were read to their end
+
+  std::optional<std::string> next_record() {
+    return data_format(files[next_file - 1]) == DataFormat::kText ? next_document() : next_line();
+  }
 
   std::optional<std::string> next_line() {
     while (lines->next(line)) {
@@ -60,9 +66,28 @@ struct CorpusReader::State {
     }
     return std::nullopt;
   }
+
+  // The lines up to the next separator, without the line breaks around them. Nothing when the file
+  // has no more lines; what lies between two separators that follow one another is no record.
+  std::optional<std::string> next_document() {
+    std::string document;
+    while (lines->next(line)) {
+      if (line != document_separator) {
+        if (!document.empty() || !line.empty()) document.append(line).push_back('\n');
+        continue;
+      }
+      if (!document.empty()) break;
+    }
+    const size_t last = document.find_last_not_of('\n');
+    if (last == std::string::npos) return std::nullopt;
+    document.resize(last + 1);
+    return document;
+  }
 };
 
-CorpusReader::CorpusReader(std::vector<fs::path> files, std::string text_field)
+CorpusReader::CorpusReader(std::vector<fs::path> files,
+                           std::string text_field,
+                           std::string document_separator)
     : state_(std::make_unique<State>()) {
   check_data_files(files);
   for (const fs::path& file : files) {
@@ -74,6 +99,7 @@ CorpusReader::CorpusReader(std::vector<fs::path> files, std::string text_field)
   }
   state_->files = std::move(files);
   state_->text_field = std::move(text_field);
+  state_->document_separator = std::move(document_separator);
 }
 CorpusReader::~CorpusReader() = default;
 CorpusReader::CorpusReader(CorpusReader&&) noexcept = default;
@@ -83,18 +109,27 @@ std::optional<std::string> CorpusReader::next() {
   constexpr int64_t kMaxTextFile = int64_t{8} << 30;
   while (true) {
     if (state_->lines) {
-      if (auto record = state_->next_line()) return record;
+      if (auto record = state_->next_record()) return record;
+      state_->finished_bytes += state_->lines->packed_bytes();
       state_->lines.reset();
     }
     if (state_->next_file == state_->files.size()) return std::nullopt;
     const fs::path& file = state_->files[state_->next_file++];
-    if (data_format(file) == DataFormat::kText) return read_file(file, kMaxTextFile);
+    if (data_format(file) == DataFormat::kText && state_->document_separator.empty()) {
+      std::string text = read_file(file, kMaxTextFile);
+      state_->finished_bytes += static_cast<int64_t>(text.size());
+      return text;
+    }
     state_->lines = std::make_unique<LineReader>(file);
   }
 }
 
 size_t CorpusReader::file_index() const {
   return state_->next_file - 1;
+}
+
+int64_t CorpusReader::bytes_read() const {
+  return state_->finished_bytes + (state_->lines ? state_->lines->packed_bytes() : 0);
 }
 
 }  // namespace linscan

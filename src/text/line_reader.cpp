@@ -31,8 +31,10 @@ class PlainSource final : public ByteSource {
                   "{}: reading failed: {}",
                   name_,
                   std::strerror(errno));
+    bytes_ += static_cast<int64_t>(count);
     return count;
   }
+  int64_t packed_bytes() const override { return bytes_; }
 
  private:
   struct Close {
@@ -40,6 +42,7 @@ class PlainSource final : public ByteSource {
   };
   std::string name_;
   std::unique_ptr<std::FILE, Close> file_;
+  int64_t bytes_ = 0;
 };
 
 class GzipSource final : public ByteSource {
@@ -73,6 +76,7 @@ class GzipSource final : public ByteSource {
     }
     return capacity - stream_.avail_out;
   }
+  int64_t packed_bytes() const override { return packed_.packed_bytes(); }
 
  private:
   bool refill() {
@@ -118,6 +122,7 @@ class ZstdSource final : public ByteSource {
     }
     return out.pos;
   }
+  int64_t packed_bytes() const override { return packed_.packed_bytes(); }
 
  private:
   struct Free {

@@ -14,6 +14,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Up to `capacity` bytes; 0 at the end. Throws on read errors and corrupt data, naming the file.
   virtual size_t read(char* buffer, size_t capacity) = 0;
+  // Bytes of the file itself, packed as it is, that were read so far.
+  virtual int64_t packed_bytes() const = 0;
 };
 
 // Chooses by the name: .gz, .zst, otherwise plain.
@@ -27,6 +29,7 @@ class LineReader {
   // bytes.
   bool next(std::string& line);
   int64_t line_number() const { return line_number_; }  // of the last line, from 1
+  int64_t packed_bytes() const { return source_->packed_bytes(); }
 
  private:
   static constexpr size_t kMaxLine = size_t{1} << 30;

@@ -28,9 +28,12 @@ void check_data_files(const std::vector<std::filesystem::path>& files);
 // in memory.
 class CorpusReader {
  public:
-  // text_field: the member of each JSON line that holds the text. Raw id files are refused: they
-  // hold no text.
-  explicit CorpusReader(std::vector<std::filesystem::path> files, std::string text_field = "text");
+  // text_field: the member of each JSON line that holds the text. document_separator: a line of a
+  // .txt file that is exactly this ends a record ("<|endoftext|>"), so that the file is many;
+  // empty: one file is one record. Raw id files are refused: they hold no text.
+  explicit CorpusReader(std::vector<std::filesystem::path> files,
+                        std::string text_field = "text",
+                        std::string document_separator = "");
   ~CorpusReader();
   CorpusReader(CorpusReader&&) noexcept;
   CorpusReader& operator=(CorpusReader&&) noexcept;
@@ -42,6 +45,9 @@ class CorpusReader {
 
   // Index (into the files given) of the file that the last record came from.
   size_t file_index() const;
+
+  // Bytes of the files (as they lie on the disk) that were read so far, for a progress line.
+  int64_t bytes_read() const;
 
  private:
   struct State;

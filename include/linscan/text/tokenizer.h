@@ -60,4 +60,14 @@ class Tokenizer final {
   std::string source_;
 };
 
+// SHA-256 over names and contents of the files that decide what `tokenizer` does: tokenizer.json
+// alone, or tokenizer.model, or vocab.json with merges.txt, these two with what stands beside them
+// (added_tokens.json, special_tokens_map.json, tokenizer_config.json, and the model_type of
+// config.json). Throws Error(kInput) when a file is no longer there.
+std::string tokenizer_digest(const Tokenizer& tokenizer);
+
+// Refuses a tokenizer with more tokens than the model has embeddings: it is another model's. Fewer
+// are usual, since tables are padded.
+void require_tokenizer_fits(const Tokenizer& tokenizer, int64_t model_vocabulary);
+
 }  // namespace linscan

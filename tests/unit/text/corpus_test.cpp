@@ -61,6 +61,27 @@ TEST(Corpus, TextFile_IsOneRecord) {
             (std::vector<std::string>{"one\ntwo\n"}));
 }
 
+TEST(Corpus, DocumentSeparator_CutsTextFilesIntoRecords) {
+  const TemporaryFolder folder;
+  const std::string text = "<|e|>\none\n\ntwo\n<|e|>\n\n<|e|>\r\n\n a <|e|> b \n\n<|e|>\nend";
+  const auto file = folder.write("a.txt", text);
+  CorpusReader reader({file}, "text", "<|e|>");
+  std::vector<std::string> records;
+  while (auto record = reader.next()) records.push_back(*record);
+  EXPECT_EQ(records, (std::vector<std::string>{"one\n\ntwo", " a <|e|> b ", "end"}));
+  EXPECT_EQ(reader.bytes_read(), static_cast<int64_t>(text.size()));
+}
+
+TEST(Corpus, BytesRead_AreThoseOfThePackedFiles) {
+  const TemporaryFolder folder;
+  const std::string packed = gzip(kLines);
+  CorpusReader reader({folder.write("a.jsonl.gz", packed), folder.write("b.txt", "abc")});
+  EXPECT_EQ(reader.bytes_read(), 0);
+  while (reader.next()) {
+  }
+  EXPECT_EQ(reader.bytes_read(), static_cast<int64_t>(packed.size()) + 3);
+}
+
 TEST(Corpus, LongLines_CrossBuffers) {
   const TemporaryFolder folder;
   const std::string text(1000000, 'x');
