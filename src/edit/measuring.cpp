@@ -115,12 +115,14 @@ std::vector<Measure> measure_streams(EditPass& pass,
       const at::Tensor rows = all.rows.narrow(0, begin, count);
       const at::Tensor targets = all.targets.narrow(0, begin, count);
       const at::Tensor places = all.windows.narrow(0, begin, count);
-      const at::Tensor reference = logits_of(dense, batch, rows);
-      sums[0].add(compare_predictions(reference, reference, targets), places);
+      const at::Tensor dense_logits = logits_of(dense, batch, rows);
+      const ReferencePredictions reference = reference_predictions(dense_logits);
+      const at::Tensor each = at::arange(count, targets.options());
+      sums[0].add(compare_predictions(reference, dense_logits, targets, each), places);
       for (size_t i = 0; i < edited.size(); ++i) {
         const at::Tensor logits =
-            edited[i] == &dense ? reference : logits_of(*edited[i], batch, rows);
-        sums[i + 1].add(compare_predictions(reference, logits, targets), places);
+            edited[i] == &dense ? dense_logits : logits_of(*edited[i], batch, rows);
+        sums[i + 1].add(compare_predictions(reference, logits, targets, each), places);
       }
     }
   }
