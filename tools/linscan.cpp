@@ -36,6 +36,7 @@ constexpr Command kCommands[] = {
     {"check", "fail when a model's figures moved from their baseline"},
     {"info", "what a checkpoint is, and whether it is supported"},
     {"tokenize", "token ids of texts, one JSON array per record"},
+    {"train-tokenizer", "a tokenizer trained on your own text"},
     {"doctor", "what this build and this machine can do"},
 };
 
@@ -44,7 +45,7 @@ void print_help() {
              linscan::version());
   fmt::print("Usage: linscan COMMAND [OPTIONS]\n\nCommands:\n");
   for (const Command& command : kCommands) {
-    fmt::print("  {:<10} {}\n", command.name, command.summary);
+    fmt::print("  {:<15} {}\n", command.name, command.summary);
   }
   fmt::print("\nlinscan COMMAND --help shows the options of a command.\n");
 }
