@@ -19,7 +19,8 @@ at::Tensor inputs(int64_t rows, int64_t width) {
 }
 
 RegressionMoments moments_of(const at::Tensor& x, const at::Tensor& r, bool bias) {
-  RegressionMoments moments(x.size(1), r.size(1), bias, at::kCPU);
+  RegressionMoments moments(std::make_shared<RegressionInput>(x.size(1), bias, at::kCPU),
+                            r.size(1));
   for (int64_t begin = 0; begin < x.size(0); begin += 37) {
     const int64_t count = std::min<int64_t>(37, x.size(0) - begin);
     moments.add(x.narrow(0, begin, count), r.narrow(0, begin, count));
