@@ -85,13 +85,13 @@ PassMemory::Trace PassMemory::trace(const EditPlan& plan, bool keep_weights) {
       held.push_back({stream.origin, stream.block, false, fits_from(plan, block + 1)});
     } else {
       if (open) {
-        do_step(step, replaces_down_projection(open->method)
-                          ? config.mlp_size(open->carrier)
-                          : config.hidden);
+        do_step(step,
+                replaces_down_projection(open->method) ? config.mlp_size(open->carrier)
+                                                       : config.hidden);
         open.reset();
       } else if (step.kind != EditStep::Kind::kBlock) {
-        do_step(step, step.kind == EditStep::Kind::kSweptBlock ? config.mlp_size(block)
-                                                               : config.hidden);
+        do_step(step,
+                step.kind == EditStep::Kind::kSweptBlock ? config.mlp_size(block) : config.hidden);
       }
       stream = {number(done), block + 1, false, fits_from(plan, block + 1)};
       held.push_back(stream);
@@ -137,8 +137,9 @@ int64_t PassMemory::span_bytes(size_t first, size_t count) const {
   std::map<std::tuple<int64_t, int64_t, Method>, Ends> inputs;
   for (size_t i = first; i < first + count; ++i) {
     for (const Span& span : traces_[i].spans) {
-      Ends& ends = inputs.try_emplace({span.origin, span.carrier, span.method},
-                                      Ends{span.end, span.end, span.columns})
+      Ends& ends = inputs
+                       .try_emplace({span.origin, span.carrier, span.method},
+                                    Ends{span.end, span.end, span.columns})
                        .first->second;
       ends.first = std::min(ends.first, span.end);
       ends.last = std::max(ends.last, span.end);
@@ -165,7 +166,7 @@ int64_t PassMemory::span_bytes(size_t first, size_t count) const {
 
 int64_t PassMemory::bytes(size_t first, size_t count, bool spill) const {
   const DecoderConfig& config = model_.config;
-  constexpr int64_t kRows = 2048;                                        // of a batch
+  constexpr int64_t kRows = 2048;                                       // of a batch
   const int64_t blocks = 2 * 2 * model_.weights.largest_block_bytes();  // running and read ahead
   const int64_t fit = RegressionInput::held_bytes(columns_) + 8 * columns_ * columns_ +
                       3 * 8 * columns_ * config.hidden;

@@ -46,9 +46,8 @@ void add_spans(const Model& model,
            {"held_out_tokens", data.measured_tokens()},
            {"maps", Json::array()}};
   if (data.fit_tokens() <= model.config.hidden + 1) {
-    spans["missing"] = fmt::format("{} tokens do not determine a map of {} features",
-                                   data.fit_tokens(),
-                                   model.config.hidden);
+    spans["missing"] = fmt::format(
+        "{} tokens do not determine a map of {} features", data.fit_tokens(), model.config.hidden);
     return;
   }
   VariantOptions variants = options.variants;

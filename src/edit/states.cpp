@@ -60,8 +60,7 @@ std::optional<double> held_out(EditPass& pass,
   pass.for_measured_batches([&](const EditBatch& batch) {
     const at::Tensor x = span.entry->load(batch, pass.device());
     const at::Tensor goal = target.load(batch, pass.device());
-    const at::Tensor without =
-        through_carrier ? pass.forward(span.block, x, batch).resid_post : x;
+    const at::Tensor without = through_carrier ? pass.forward(span.block, x, batch).resid_post : x;
     at::Tensor missing = (goal - without).to(at::kDouble);
     if (fitted.mean_missing.defined()) {
       missing = missing - fitted.mean_missing * scale;
@@ -201,14 +200,15 @@ StatePtr take_step(EditPass& pass,
     case EditStep::Kind::kAttention:
       return share(edit_attention(pass, plan, step.operation, state, running, with_fit_rows));
     case EditStep::Kind::kSweptBlock: {
-      const FittedBlock fitted = fit_projection(pass,
-                                                plan,
-                                                Method::kRefit,
-                                                running.block,
-                                                running.placed,
-                                                projection_input(pass, Method::kRefit, running.block),
-                                                *state.stream,
-                                                *running.dense_after);
+      const FittedBlock fitted =
+          fit_projection(pass,
+                         plan,
+                         Method::kRefit,
+                         running.block,
+                         running.placed,
+                         projection_input(pass, Method::kRefit, running.block),
+                         *state.stream,
+                         *running.dense_after);
       EditState next = state;
       next.append(running.block, fitted);
       next.stream = pass.push(fitted.block, *state.stream, with_fit_rows);

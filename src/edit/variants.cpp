@@ -169,7 +169,8 @@ VariantRun run_variants(const Model& model,
   for (const EditPlan& plan : plans) {
     validate_plan(model.config, plan);
   }
-  const PassDivision division = PassMemory(model, data, plans, options).divide(options.memory_limit);
+  const PassDivision division =
+      PassMemory(model, data, plans, options).divide(options.memory_limit);
   VariantRun result;
   size_t done = 0;
   do {  // without plans too: the unedited model is measured

@@ -28,8 +28,7 @@ constexpr double kFastProductsCost = 1e-9;
 namespace {
 
 void check_finite(double sum) {
-  LINSCAN_CHECK(
-      std::isfinite(sum), kNumeric, "the states that a map is fitted to are not finite");
+  LINSCAN_CHECK(std::isfinite(sum), kNumeric, "the states that a map is fitted to are not finite");
 }
 
 }  // namespace
@@ -62,8 +61,8 @@ namespace {
 // What one fit is solved from: of the input about its mean and its factor, and what links it to
 // what is missing.
 struct NormalEquations {
-  const at::Tensor& xx;     // (d, d)
-  const at::Tensor& xr;     // (d, C)
+  const at::Tensor& xx;      // (d, d)
+  const at::Tensor& xr;      // (d, C)
   const Whitener* whitener;  // of the full and rank-k maps
 };
 
@@ -255,9 +254,8 @@ bool RegressionMoments::fast_products_hold(const MapChoice& choice) const {
       equations.whitener_for(choice.ridge).whiten(probe_error_).square().sum().item<double>() /
       kProbes;
   const double variance =
-      r_square_ - (input_->bias()
-                       ? sum_r_.square().sum().item<double>() / static_cast<double>(n_)
-                       : 0.0);
+      r_square_ -
+      (input_->bias() ? sum_r_.square().sum().item<double>() / static_cast<double>(n_) : 0.0);
   return cost <= kFastProductsCost * variance;
 }
 

@@ -57,16 +57,13 @@ void forward(const linscan::Model& model,
              const linscan::TokenWindows& windows,
              const linscan::VariantOptions& options) {
   const linscan::FoldPlan folds = linscan::assign_folds(windows, 1, 0);
-  const linscan::MemoryPlan memory =
-      linscan::plan_memory(model,
-                           windows,
-                           folds,
-                           {.compute_dtype = options.compute_dtype,
-                            .memory_limit = options.memory_limit});
-  const linscan::Schedule schedule =
-      linscan::Schedule::make(windows, folds, memory.batch_rows);
-  linscan::Engine engine(
-      model, windows, schedule, memory, options.compute_dtype, options.device);
+  const linscan::MemoryPlan memory = linscan::plan_memory(
+      model,
+      windows,
+      folds,
+      {.compute_dtype = options.compute_dtype, .memory_limit = options.memory_limit});
+  const linscan::Schedule schedule = linscan::Schedule::make(windows, folds, memory.batch_rows);
+  linscan::Engine engine(model, windows, schedule, memory, options.compute_dtype, options.device);
   if (engine.run({})) {
     throw std::runtime_error("weights that are not finite");
   }
@@ -75,19 +72,18 @@ void forward(const linscan::Model& model,
 void run(const std::vector<std::string>& a) {
   const linscan::Model model = linscan::open_model(a.at(0));
   const std::vector<std::filesystem::path> files = {a.at(1)};
-  const linscan::TokenWindows windows = linscan::read_windows(
-      files,
-      nullptr,
-      model.config.vocabulary,
-      {.max_tokens = 1 << 30, .context = std::stoll(a.at(2))});
+  const linscan::TokenWindows windows =
+      linscan::read_windows(files,
+                            nullptr,
+                            model.config.vocabulary,
+                            {.max_tokens = 1 << 30, .context = std::stoll(a.at(2))});
   const linscan::Method method = linscan::parse_method(a.size() > 5 ? a[5] : "linear", "METHOD");
   linscan::VariantOptions options;
   options.compute_dtype = a.size() > 6 && a[6] == "bf16" ? at::kBFloat16 : at::kFloat;
   options.memory_limit = linscan::memory_limit_or_default(0);
   options.keep_weights = false;
   options.predictions = false;
-  const linscan::EditData data{&windows,
-                               std::vector(windows.windows.size(), linscan::Role::kFit)};
+  const linscan::EditData data{&windows, std::vector(windows.windows.size(), linscan::Role::kFit)};
   const auto plans = linscan::span_plans(model.config, method, std::stoll(a.at(3)));
   Json result = {{"spans", plans.size()},
                  {"tokens", data.fit_tokens()},

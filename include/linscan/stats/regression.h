@@ -121,8 +121,8 @@ MapChoice parse_map(std::string_view text, std::string_view option);
 std::string name(const MapChoice& choice);
 
 struct UpdateMap {
-  at::Tensor weight;       // D (d, C) fp64
-  at::Tensor bias;         // (C) fp64; undefined without one
+  at::Tensor weight;        // D (d, C) fp64
+  at::Tensor bias;          // (C) fp64; undefined without one
   at::Tensor mean_missing;  // (C) fp64, of r; undefined without bias
   double unexplained = 0;  // sum of squares of r that is left, over that of r (about its mean where
                            // there is a bias)

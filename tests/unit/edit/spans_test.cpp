@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "edit/pass_memory.h"
 #include "linscan/edit/spans.h"
 #include "linscan/edit/variants.h"
-#include "edit/pass_memory.h"
 #include "unit/analyze/test_windows.h"
 #include "unit/analyze/tiny_llama.h"
 
@@ -112,9 +112,8 @@ TEST_F(Spans, WithoutMeasuredWindows_AreFittedTheSame) {
   const VariantRun fitted = run_variants(*model_, data_, plans, options_);
   for (size_t i = 0; i < plans.size(); ++i) {
     EXPECT_EQ(fitted.variants[i].measure.tokens, 0);
-    EXPECT_NEAR(fitted.variants[i].fits[0].unexplained,
-                measured.variants[i].fits[0].unexplained,
-                1e-9);
+    EXPECT_NEAR(
+        fitted.variants[i].fits[0].unexplained, measured.variants[i].fits[0].unexplained, 1e-9);
   }
 }
 
@@ -129,9 +128,8 @@ TEST_F(Spans, AddedToAResult_HaveHeldOutScoresAndDamage) {
   ASSERT_EQ(spans["maps"].size(), 5U);  // of three blocks: 0:1, 0:2, 1:2, 1:3, 2:3
   for (const Json& map : spans["maps"]) {
     EXPECT_LE(map["update"]["in_sample"].get<double>(), 1);
-    EXPECT_NEAR(map["update"]["held_out"].get<double>(),
-                map["update"]["in_sample"].get<double>(),
-                0.2);
+    EXPECT_NEAR(
+        map["update"]["held_out"].get<double>(), map["update"]["in_sample"].get<double>(), 0.2);
     EXPECT_GT(map["damage"]["kl"].get<double>(), 0);
   }
   options.damage = false;
