@@ -172,5 +172,27 @@ TEST(MapChoice, Names_ReadBack) {
   }
 }
 
+TEST(FastProducts, WhereTheyHold_ExplainAsMuch) {
+  const at::Tensor x = inputs(6000, 24).to(at::kFloat);
+  const at::Tensor r = (x.mm(random({24, 24}, 20).to(at::kFloat)).tanh() * 3).contiguous();
+  const auto moments_with = [&](CrossProducts products, const at::Tensor& rows) {
+    RegressionMoments moments(std::make_shared<RegressionInput>(24, true, at::kCPU), 24, products);
+    for (int64_t begin = 0; begin < rows.size(0); begin += 1000) {
+      moments.add(rows.narrow(0, begin, 1000), r.narrow(0, begin, 1000));
+    }
+    return moments;
+  };
+  const RegressionMoments fast = moments_with(CrossProducts::kFast, x);
+  EXPECT_TRUE(fast.fast_products_hold({}));
+  EXPECT_NEAR(fit_update(fast, {}).unexplained,
+              fit_update(moments_with(CrossProducts::kExact, x), {}).unexplained,
+              1e-8);
+  // Two features that are nearly the same: rounding is a visible part of what tells them apart.
+  at::Tensor close = x.clone();
+  close.select(1, 1).copy_(close.select(1, 0) + 3e-5F * random({6000}, 21).to(at::kFloat));
+  EXPECT_FALSE(moments_with(CrossProducts::kFast, close).fast_products_hold({}));
+  EXPECT_TRUE(moments_with(CrossProducts::kExact, close).fast_products_hold({}));
+}
+
 }  // namespace
 }  // namespace linscan
