@@ -20,10 +20,6 @@ constexpr int64_t kSearchTokens = 16;  // enough to tell sets of blocks apart
 constexpr int64_t kLeastTokens = 16384;
 constexpr int64_t kLeastSearchTokens = 4096;
 
-bool fits_maps(Method method) {
-  return method != Method::kRemove && method != Method::kNoAttention;
-}
-
 std::vector<Recipe> expand_targets(const EditRequest& request) {
   std::vector<Recipe> recipes;
   for (const Recipe& recipe : request.recipes) {

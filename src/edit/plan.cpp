@@ -111,6 +111,10 @@ std::string_view name(Target target) {
   return target == Target::kDense ? "dense" : "own";
 }
 
+bool fits_maps(Method method) {
+  return method != Method::kRemove && method != Method::kNoAttention;
+}
+
 bool replaces_down_projection(Method method) {
   return method == Method::kFold || method == Method::kRefit;
 }
@@ -234,7 +238,7 @@ int64_t unknown_columns(const DecoderConfig& config, const EditPlan& plan) {
     sweeps = sweeps || (plan.sweep && replaces_down_projection(operation.method));
     if (operation.method == Method::kRefit) {
       columns = std::max(columns, config.mlp);
-    } else if (operation.method != Method::kRemove && operation.method != Method::kNoAttention) {
+    } else if (fits_maps(operation.method)) {
       columns = std::max(columns, config.hidden);
     }
   }

@@ -51,7 +51,9 @@ std::vector<Round> run_round(const Model& model,
                              std::span<const Recipe> recipes,
                              const std::vector<Planned>& planned,
                              const VariantOptions& options) {
-  const VariantRun run = run_variants(model, data, plans_of(planned, recipes), options);
+  VariantOptions measured = options;
+  measured.keep_weights = false;
+  const VariantRun run = run_variants(model, data, plans_of(planned, recipes), measured);
   std::vector<Round> rounds(recipes.size());
   for (size_t i = 0; i < planned.size(); ++i) {
     rounds[planned[i].recipe].trials.push_back({planned[i].blocks, run.variants[i].measure});

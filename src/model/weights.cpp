@@ -91,9 +91,9 @@ EditedModel EditedModel::unchanged(const Model& source) {
   return model;
 }
 
-at::ScalarType EditedModel::stored_dtype(const WeightKey& key) const {
-  const MappedWeight* stored = source->weights.find(key.slot, key.block, key.index);
-  return scalar_type(stored == nullptr ? source->weights.dtype() : stored->tensor->dtype);
+at::ScalarType stored_dtype(const Model& source, const WeightKey& key) {
+  const MappedWeight* stored = source.weights.find(key.slot, key.block, key.index);
+  return scalar_type(stored == nullptr ? source.weights.dtype() : stored->tensor->dtype);
 }
 
 at::Tensor tensor_from_view(const TensorView& view) {

@@ -214,7 +214,7 @@ EditedModel TrainableModel::edited(bool as_stored) const {
   EditedModel model = EditedModel::unchanged(source_);
   const auto put = [&](const WeightKey& key, const at::Tensor& weight) {
     model.weights[key] =
-        weight.detach().to(at::kCPU, as_stored ? model.stored_dtype(key) : at::kFloat);
+        weight.detach().to(at::kCPU, as_stored ? stored_dtype(source_, key) : at::kFloat);
   };
   for (const auto& [key, weight] : trained_) {
     put(key, weight);

@@ -53,6 +53,7 @@ Method parse_method(std::string_view text, std::string_view option);
 Target parse_target(std::string_view text, std::string_view option);
 std::string_view name(Method method);
 std::string_view name(Target target);
+bool fits_maps(Method method);                 // all but the two that only take away
 bool replaces_down_projection(Method method);  // fold and refit
 bool keeps_blocks(Method method);              // the attention-only ones
 
