@@ -9,13 +9,13 @@ FILES = {"stories260k": "stories260k-llama2c/stories260K.bin", "babyllama": "bab
 NAMES = ["demo", *FILES]
 
 
-def prepare(name, folder):
+def prepare(name, folder, tokens=32768):
     """The model as a HuggingFace folder (written to `folder` where it is another format) and the options that name its text."""
     if name == "demo":
-        return harness.ROOT / "examples" / "demo-model", ["--tokens", 40000, "--ctx", 256]  # of the bundled stories, a tenth held out
+        return harness.ROOT / "examples" / "demo-model", ["--tokens", tokens, "--ctx", 256]  # of the bundled stories, a tenth held out
     ids = [harness.asset("edit-ids", f"{name}.{part}.u16") for part in ("calib", "eval")]
     return (converted.llama2c(harness.asset("models", *FILES[name].split("/")), folder),
-            ["--data", ids[0], "--eval-data", ids[1], "--tokens", 32768, "--ctx", 256])
+            ["--data", ids[0], "--eval-data", ids[1], "--tokens", tokens, "--ctx", 256])
 
 
 def search(model, text, count, *options):
