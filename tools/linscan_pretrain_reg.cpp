@@ -78,8 +78,7 @@ void add_data_options(CLI::App& app, PretrainCommand& o) {
       ->group("Data")
       ->check(CLI::Range(1e-6, 0.5))
       ->type_name("X");
-  app.add_option(
-         "--held-out-tokens", o.options.held_out_tokens, "Most tokens of the held-out text")
+  app.add_option("--held-out-tokens", o.options.held_out_tokens, "Most tokens of the held-out text")
       ->group("Data")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
@@ -123,9 +122,10 @@ void add_regularizer_options(CLI::App& app, PretrainCommand& o) {
                o.without_embedding,
                "The embedding is no state: the first pair is that of block 1")
       ->group(group);
-  app.add_flag("--post-norm-state",
-               reg.post_norm,
-               "The last state is the one after the final norm; default: as it stands in the stream")
+  app.add_flag(
+         "--post-norm-state",
+         reg.post_norm,
+         "The last state is the one after the final norm; default: as it stands in the stream")
       ->group(group);
   app.add_option("--measure-points",
                  o.options.measure_points,
@@ -152,9 +152,8 @@ void run(PretrainCommand& o) {
   options.regularizer.embedding = !o.without_embedding;
   options.run = o.training.options(o.compute);
   const Json result = pretrain(options);
-  std::cout << draw_document(result,
-                             o.format,
-                             {.table = render_training_table, .markdown = render_training_markdown});
+  std::cout << draw_document(
+      result, o.format, {.table = render_training_table, .markdown = render_training_markdown});
 }
 
 // CONFIG.toml in the first place is --config CONFIG.toml.
@@ -176,16 +175,17 @@ int main(int argc, char** argv) {
   o.training.run.batch_tokens = 8192;
   o.training.run.rate.peak = 1e-3;
   o.training.run.rate.warmup = 100;
-  ToolApp tool("linscan-pretrain-reg",
-               "Trains a decoder on text, with the cosine or MSE regulariser on neighbouring states, "
-               "and measures its linearity on the way.\n\n  linscan pretrain-reg CONFIG.toml",
-               "linscan pretrain-reg configs/demo.toml --out build/demo-run");
-  add_model_options(tool.app(), o);
-  add_data_options(tool.app(), o);
-  add_regularizer_options(tool.app(), o);
-  o.training.add_to(tool.app());
-  o.compute.add_to(tool.app());
-  tool.app()
+  ToolApp tool(
+      "linscan-pretrain-reg",
+      "Trains a decoder on text, with the cosine or MSE regulariser on neighbouring states, "
+      "and measures its linearity on the way.\n\n  linscan pretrain-reg CONFIG.toml",
+      "linscan pretrain-reg configs/demo.toml --out build/demo-run");
+  add_model_options(tool.cli(), o);
+  add_data_options(tool.cli(), o);
+  add_regularizer_options(tool.cli(), o);
+  o.training.add_to(tool.cli());
+  o.compute.add_to(tool.cli());
+  tool.cli()
       .add_option("--format", o.format, "What standard output shows")
       ->group("Output")
       ->check(CLI::IsMember({"table", "json", "markdown"}));

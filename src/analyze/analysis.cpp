@@ -275,8 +275,7 @@ Analysis run_analysis(const Model& model,
     sinks.push_back(&statistics);
   }
   if (options.dump_activations) {
-    sinks.push_back(
-        &dump.emplace(*options.dump_activations, config, windows, setup.schedule));
+    sinks.push_back(&dump.emplace(*options.dump_activations, config, windows, setup.schedule));
   }
   const EditedModel unchanged = EditedModel::unchanged(model);
   Engine engine(edited == nullptr ? unchanged : *edited,

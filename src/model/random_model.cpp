@@ -77,10 +77,9 @@ void write_random_model(const Json& config,
   const Family& family = find_family(config, where);
   const DecoderConfig decoder = read_decoder_config(config, where);
   const double deviation = spread(config, where);
-  const double added =
-      family.scaled_residuals
-          ? deviation / std::sqrt(2.0 * static_cast<double>(decoder.blocks()))
-          : deviation;
+  const double added = family.scaled_residuals
+                           ? deviation / std::sqrt(2.0 * static_cast<double>(decoder.blocks()))
+                           : deviation;
   const DType dtype = stored_dtype(decoder, where);
   const std::vector<WantedTensor> tensors = stored_tensors(decoder, family);
   std::vector<TensorEntry> entries;
@@ -100,8 +99,7 @@ void write_random_model(const Json& config,
       weight.normal_(0.0, is_added(slot) ? added : deviation, generator);
     }
     const at::Tensor stored = dtype == DType::kBF16 ? weight.to(at::kBFloat16) : weight;
-    writer.write(
-        tensor.name, 0, stored.const_data_ptr(), static_cast<int64_t>(stored.nbytes()));
+    writer.write(tensor.name, 0, stored.const_data_ptr(), static_cast<int64_t>(stored.nbytes()));
   }
   writer.commit(config);
 }

@@ -190,8 +190,7 @@ Linear WeightLoader::load_packed(Slot weight, Slot bias, int64_t block, int64_t 
 }
 
 Linear WeightLoader::finish(Linear linear, std::initializer_list<WeightKey> weights) const {
-  Linear packed =
-      use_ == WeightUse::kInference ? pack(std::move(linear)) : std::move(linear);
+  Linear packed = use_ == WeightUse::kInference ? pack(std::move(linear)) : std::move(linear);
   if (packed.weight.defined() && packed.weight.is_mkldnn()) {
     for (const WeightKey& key : weights) {
       if (const MappedWeight* mapped = find(key.slot, key.block, key.index)) {

@@ -23,7 +23,17 @@ struct Preset {
 constexpr Preset kPresets[] = {
     {"demo", "LlamaForCausalLM", "llama", 128, 320, 6, 4, 2, true, 0.04, "bfloat16"},
     {"mistral-150m", "MistralForCausalLM", "mistral", 768, 2560, 14, 12, 4, false, 0.02, "float32"},
-    {"mistral-650m", "MistralForCausalLM", "mistral", 1408, 4864, 24, 22, 11, true, 0.02, "float32"},
+    {"mistral-650m",
+     "MistralForCausalLM",
+     "mistral",
+     1408,
+     4864,
+     24,
+     22,
+     11,
+     true,
+     0.02,
+     "float32"},
 };
 
 }  // namespace

@@ -121,9 +121,8 @@ void Pretraining::prepare_model() {
 // Ids that config.json names; nothing where it names none, or a list.
 std::optional<int32_t> special_token(const Json& config, const char* key) {
   const auto found = config.find(key);
-  return found != config.end() && found->is_number_integer()
-             ? std::optional(found->get<int32_t>())
-             : std::nullopt;
+  return found != config.end() && found->is_number_integer() ? std::optional(found->get<int32_t>())
+                                                             : std::nullopt;
 }
 
 void Pretraining::prepare_text() {
@@ -136,8 +135,8 @@ void Pretraining::prepare_text() {
   if (const auto eos = special_token(config, "eos_token_id"); eos != request.bos) {
     request.eos = eos;
   }
-  shards_.emplace(open_or_write_shards(
-      request, options_.shards.empty() ? folder_ / "data" : options_.shards));
+  shards_.emplace(
+      open_or_write_shards(request, options_.shards.empty() ? folder_ / "data" : options_.shards));
   TokenRange training{0, shards_->tokens()};
   std::optional<TokenRange> rest;
   if (options_.held_out.empty()) {
@@ -205,8 +204,7 @@ void Pretraining::measure(int64_t done) {
   options.memory_limit = options_.run.memory_limit;
   Analysis analysis = analyze(model_->edited(/*as_stored=*/false), held_out_, options);
   LINSCAN_CHECK(analysis.failure.empty(), kNumeric, "{}", analysis.failure);
-  analysis.result["training"] = {
-      {"step", done}, {"tokens", done * options_.run.batch_tokens}};
+  analysis.result["training"] = {{"step", done}, {"tokens", done * options_.run.batch_tokens}};
   fs::create_directories(folder_ / "linearity");
   write_file_atomically(folder_ / "linearity" / fmt::format("step-{:08}.json", done),
                         analysis.result.dump(1) + "\n");

@@ -66,7 +66,8 @@ Json RunOptions::decisive() const {
 std::vector<int64_t> logarithmic_steps(int64_t steps, int64_t points) {
   std::set<int64_t> chosen = {0, steps};
   for (int64_t i = 0; i + 1 < points; ++i) {
-    const double share = static_cast<double>(i) / static_cast<double>(std::max<int64_t>(1, points - 1));
+    const double share =
+        static_cast<double>(i) / static_cast<double>(std::max<int64_t>(1, points - 1));
     chosen.insert(static_cast<int64_t>(
         std::lround(std::pow(static_cast<double>(std::max<int64_t>(1, steps)), share))));
   }

@@ -1,5 +1,5 @@
-// `linscan pretrain-reg` as a function: a decoder trained from random weights, or from a checkpoint,
-// on text, with the regulariser, its linearity measured on the way. Needs libtorch.
+// `linscan pretrain-reg` as a function: a decoder trained from random weights, or from a
+// checkpoint, on text, with the regulariser, its linearity measured on the way. Needs libtorch.
 #pragma once
 
 #include <cstdint>

@@ -15,9 +15,9 @@ namespace linscan {
 struct RunOptions {
   std::filesystem::path folder;
   int64_t steps = 1000;
-  int64_t batch_tokens = 8192;        // of one step
-  int64_t micro_batch_tokens = 0;     // of one pass; 0: the whole batch at once
-  LearningRate rate;                  // steps is set from `steps`
+  int64_t batch_tokens = 8192;     // of one step
+  int64_t micro_batch_tokens = 0;  // of one pass; 0: the whole batch at once
+  LearningRate rate;               // steps is set from `steps`
   AdamOptions adam;
   bool checkpointing = false;
   int64_t checkpoint_every = 0;
