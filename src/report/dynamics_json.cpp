@@ -46,6 +46,10 @@ Json run_json(const TrainedRun& run) {
   Json json = {{"label", run.label()}};
   json.update(facts_json(run.analysis(0)));
   json["steps"] = run.steps();
+  json["tokens"] = Json::array();
+  for (size_t i = 0; i < run.steps().size(); ++i) {
+    json["tokens"].push_back(number_or_null(run.analysis(i).document_number("training.tokens")));
+  }
   json["curves"] = Json::object();
   for (const std::string& path : compared_paths()) {
     if (run.comparison().any(path)) {

@@ -158,6 +158,16 @@ TextTable loss_table(const Dynamics& dynamics, std::string_view name, const Loss
   return data_table(dynamics, name, cells);
 }
 
+// Panels side by side share the steps; an axis without points follows the other.
+PositionAxis common_axis(PositionAxis a, const PositionAxis& b) {
+  if (b.last > 0) {
+    a.first = a.last > 0 ? std::min(a.first, b.first) : b.first;
+    a.last = std::max(a.last, b.last);
+  }
+  a.first_name = a.first_name.empty() ? b.first_name : a.first_name;
+  return a;
+}
+
 // What the training losses are, in words.
 std::string loss_sentence(const Dynamics& dynamics) {
   std::vector<std::string> whole;
@@ -185,6 +195,7 @@ void add_loss_figure(const Dynamics& dynamics, std::vector<DynamicsFigure>& figu
   Chart right =
       step_chart("loss-held-out", "Held-out loss over steps", loss_lines(dynamics, held_out));
   right.y.label = "held-out loss, nats per token";
+  left.x = right.x = common_axis(left.x, right.x);
   figures.push_back(
       {{"fig-loss",
         "How does the loss fall?",

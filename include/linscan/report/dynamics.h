@@ -48,8 +48,9 @@ struct DynamicsRun {
   TrainingLog log;                    // may be empty
 };
 
-// The result document, "linscan.dynamics/1": per run the steps, mean over blocks, minimum and
-// maximum of every compared metric at each of them, the values of all blocks, and the losses. A
+// The result document, "linscan.dynamics/1": per run the steps with the tokens seen, mean
+// over blocks, minimum and maximum of every compared metric at each of them, the values of all
+// blocks, and the losses. A
 // mean exists where every block has the number.
 //
 // This and every function below throws Error (kInput) for an input that is no valid analysis, for
