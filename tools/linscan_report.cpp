@@ -13,8 +13,10 @@
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
 #include "linscan/report/edit_report.h"
+#include "linscan/report/evaluation.h"
 #include "linscan/report/ladder_report.h"
 #include "linscan/report/report.h"
+#include "linscan/report/training.h"
 
 namespace {
 
@@ -29,8 +31,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option(
          "RESULT",
          options.result,
-         "A result (result.json of `linscan analyze`, the report of an edit, a ladder), or the "
-         "folder of a result.json")
+         "A result (result.json of `linscan analyze` or of a training, the report of an edit, a "
+         "ladder, an evaluation), or the folder of a result.json")
       ->required()
       ->group("Input");
   app.add_option("--format", options.format, "What to write")
@@ -61,7 +63,19 @@ constexpr Schema kSchemas[] = {
     {linscan::kLadderSchema,
      linscan::validate_ladder,
      linscan::render_ladder_html,
-     {linscan::render_ladder_table, linscan::render_ladder_markdown, linscan::render_ladder_csv}}};
+     {linscan::render_ladder_table, linscan::render_ladder_markdown, linscan::render_ladder_csv}},
+    {linscan::kEvaluationSchema,
+     linscan::validate_evaluation,
+     linscan::render_evaluation_html,
+     {linscan::render_evaluation_table,
+      linscan::render_evaluation_markdown,
+      linscan::render_evaluation_csv}},
+    {linscan::kTrainingSchema,
+     linscan::validate_training,
+     linscan::render_training_html,
+     {linscan::render_training_table,
+      linscan::render_training_markdown,
+      linscan::render_training_csv}}};
 
 // That of the document; of an analysis, whose check then names the schema, where it is none.
 const Schema& schema_of(const linscan::Json& document) {

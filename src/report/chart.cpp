@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kTickGap = 7;
 constexpr int kMostTicks = 11;      // of a continuous position axis
+constexpr double kZeroRoom = 34;    // between step 0 and the steps above it
 constexpr double kTickHeight = 38;  // of the drawing, per tick of the value axis
 constexpr size_t kBandFrom = 9;     // fewer points than this get whiskers instead of a band
 
@@ -93,8 +94,25 @@ class Drawing {
                              : Scale(range_, chart_.y.logarithmic, bottom_, top_);
   }
 
+  bool zero_apart() const {
+    return chart_.x.kind == AxisKind::kSteps && !chart_.x.first_name.empty();
+  }
+
+  // Where a position stands.
+  double x_of(double position) const {
+    return zero_apart() && position <= 0 ? left_ + 8 : x_scale()(position);
+  }
+
+  Range step_range() const {
+    const double first = std::max(chart_.x.first, 1.0);
+    return {first, std::max(chart_.x.last, first * 2)};
+  }
+
   Scale x_scale() const {
     const double from = left_ + 8, to = right_ - 8;
+    if (chart_.x.kind == AxisKind::kSteps) {
+      return Scale(step_range(), true, from + (zero_apart() ? kZeroRoom : 0), to);
+    }
     if (chart_.x.kind == AxisKind::kLogBase2) {
       return Scale({chart_.x.first, std::max(chart_.x.last, chart_.x.first * 2)}, true, from, to);
     }
@@ -113,15 +131,31 @@ class Drawing {
   }
 
   void draw_position_tick(double position, std::string_view label) {
-    const double x = x_scale()(position);
+    const double x = x_of(position);
     draw_line(svg_, "axis", x, bottom_, x, bottom_ + 4);
     draw_text(svg_, "tick", x, bottom_ + 4 + kChartFont, Anchor::kMiddle, label);
   }
 
+  void draw_step_ticks(int max_ticks) {
+    if (zero_apart()) {
+      draw_position_tick(0, chart_.x.first_name);
+    }
+    for (const double tick : log_ticks(step_range(), max_ticks)) {
+      draw_position_tick(tick, tick_label(tick));
+    }
+  }
+
   void draw_position_axis() {
-    draw_line(svg_, "axis", left_, bottom_, right_, bottom_);
+    if (zero_apart()) {  // the line is broken where the scale is
+      draw_line(svg_, "axis", left_, bottom_, x_of(0) + 8, bottom_);
+      draw_line(svg_, "axis", x_of(0) + kZeroRoom - 8, bottom_, right_, bottom_);
+    } else {
+      draw_line(svg_, "axis", left_, bottom_, right_, bottom_);
+    }
     const int max_ticks = std::max(2, static_cast<int>((right_ - left_) / 38));
-    if (chart_.x.kind == AxisKind::kContinuous) {
+    if (chart_.x.kind == AxisKind::kSteps) {
+      draw_step_ticks(max_ticks);
+    } else if (chart_.x.kind == AxisKind::kContinuous) {
       const Range range{chart_.x.first, chart_.x.last};
       for (const double tick : linear_ticks(range, std::min(max_ticks, kMostTicks))) {
         draw_position_tick(tick, tick_label(tick));
@@ -187,7 +221,7 @@ class Drawing {
   }
 
   void draw_intervals(const ChartSeries& series) {
-    const Scale x = x_scale(), y = y_scale();
+    const Scale y = y_scale();
     const auto present = [&](const ChartPoint& point) {
       return drawable(chart_, point) && point.low && point.high;
     };
@@ -195,17 +229,17 @@ class Drawing {
       if (run.size() >= kBandFrom) {
         std::vector<std::pair<double, double>> outline;
         for (const ChartPoint* point : run) {
-          outline.emplace_back(x(point->x), y(interval_end(point->high)));
+          outline.emplace_back(x_of(point->x), y(interval_end(point->high)));
         }
         for (auto it = run.rbegin(); it != run.rend(); ++it) {
-          outline.emplace_back(x((*it)->x), y(interval_end((*it)->low)));
+          outline.emplace_back(x_of((*it)->x), y(interval_end((*it)->low)));
         }
         draw_polyline(svg_, fmt::format("band c{}", series.color), outline);
         continue;
       }
       const std::string css = fmt::format("whisker c{}", series.color);
       for (const ChartPoint* point : run) {
-        const double at = x(point->x);
+        const double at = x_of(point->x);
         const double low = y(interval_end(point->low)), high = y(interval_end(point->high));
         draw_line(svg_, css, at, low, at, high);
         draw_line(svg_, css, at - 4, low, at + 4, low);
@@ -215,12 +249,12 @@ class Drawing {
   }
 
   void draw_series(const ChartSeries& series) {
-    const Scale x = x_scale(), y = y_scale();
+    const Scale y = y_scale();
     const auto present = [&](const ChartPoint& point) { return drawable(chart_, point); };
     for (const auto& run : runs(series, present)) {
       std::vector<std::pair<double, double>> line;
       for (const ChartPoint* point : run) {
-        line.emplace_back(x(point->x), y(*point->y));
+        line.emplace_back(x_of(point->x), y(*point->y));
       }
       if (series.line != LineStyle::kNone && line.size() > 1) {
         draw_polyline(svg_, fmt::format("{} c{}", line_class(series.line), series.color), line);

@@ -53,9 +53,12 @@ struct ValueAxis {
 };
 
 enum class AxisKind {
-  kIndex,      // whole numbers from 0: blocks
-  kLogBase2,   // powers of two: ranks
-  kContinuous  // any range: depth
+  kIndex,       // whole numbers from 0: blocks
+  kLogBase2,    // powers of two: ranks
+  kContinuous,  // any range: depth
+  // Logarithmic from the smallest position above zero, with ticks at round numbers: training steps.
+  // Zero stands apart at the left end, where `first_name` names it.
+  kSteps
 };
 
 struct PositionAxis {
@@ -63,7 +66,8 @@ struct PositionAxis {
   double first = 0;  // smallest and largest position
   double last = 0;
   AxisKind kind = AxisKind::kIndex;
-  std::string first_name;  // name of the position -1 (the embedding), if it is shown
+  // Name of the position before all others, if it is shown: -1 (the embedding), of kSteps 0.
+  std::string first_name;
 };
 
 struct Chart {

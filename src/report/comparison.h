@@ -78,6 +78,11 @@ inline constexpr std::array kComparedMetrics = {
     kMlpRatio,
     kRemovedKl,
     kLinearKl};
+// What was run: model, sample, protocol.
+Json facts_json(const ResultDocument& analysis);
+// The definitions of the compared metrics that some model has.
+Json metric_definitions(const Comparison& comparison);
+
 // Every path of them once: what JSON and CSV hold.
 std::vector<std::string> compared_paths();
 

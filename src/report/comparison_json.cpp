@@ -52,7 +52,47 @@ Json summary_json(const Summary& summary) {
           {"blocks", summary.blocks}};
 }
 
-Json run_json(const ResultDocument& analysis) {
+Json model_json(const ComparedModel& model) {
+  const ResultDocument& analysis = model.analysis;
+  Json json = {{"label", model.label}};
+  json.update(facts_json(analysis));
+  Json depth = Json::array();
+  for (size_t i = 0; i < analysis.blocks().size(); ++i) {
+    depth.push_back(normalised_depth(analysis, i));
+  }
+  json["depth"] = std::move(depth);
+  json["curves"] = Json::object();
+  json["summaries"] = Json::object();
+  for (const std::string& path : compared_paths()) {
+    if (analysis.any(path)) {
+      json["curves"][path] = curve(analysis, path);
+    }
+    if (const auto summary = summarize_metric(analysis, path); summary) {
+      json["summaries"][path] = summary_json(*summary);
+    }
+  }
+  return json;
+}
+
+void add_csv_row(const ComparedModel& model,
+                 const Row& row,
+                 double depth,
+                 const std::string& path,
+                 std::string& out) {
+  const auto field = [](Number value) { return value ? exact(*value) : std::string(); };
+  out += fmt::format("{},{},{},{},{},{},{}\r\n",
+                     csv_field(model.label),
+                     row.name(),
+                     exact(depth),
+                     path,
+                     field(row.number(path)),
+                     field(row.number(path + "_ci.low")),
+                     field(row.number(path + "_ci.high")));
+}
+
+}  // namespace
+
+Json facts_json(const ResultDocument& analysis) {
   const auto number = [&](std::string_view path) {
     return number_or_null(analysis.document_number(path));
   };
@@ -75,29 +115,7 @@ Json run_json(const ResultDocument& analysis) {
           {"compute_dtype", text_or_null(analysis.text("compute.dtype"))}};
 }
 
-Json model_json(const ComparedModel& model) {
-  const ResultDocument& analysis = model.analysis;
-  Json json = {{"label", model.label}};
-  json.update(run_json(analysis));
-  Json depth = Json::array();
-  for (size_t i = 0; i < analysis.blocks().size(); ++i) {
-    depth.push_back(normalised_depth(analysis, i));
-  }
-  json["depth"] = std::move(depth);
-  json["curves"] = Json::object();
-  json["summaries"] = Json::object();
-  for (const std::string& path : compared_paths()) {
-    if (analysis.any(path)) {
-      json["curves"][path] = curve(analysis, path);
-    }
-    if (const auto summary = summarize_metric(analysis, path); summary) {
-      json["summaries"][path] = summary_json(*summary);
-    }
-  }
-  return json;
-}
-
-Json definitions(const Comparison& comparison) {
+Json metric_definitions(const Comparison& comparison) {
   Json out = Json::object();
   for (const std::string& path : compared_paths()) {
     for (const ComparedModel& model : comparison.models()) {
@@ -111,24 +129,6 @@ Json definitions(const Comparison& comparison) {
   return out;
 }
 
-void add_csv_row(const ComparedModel& model,
-                 const Row& row,
-                 double depth,
-                 const std::string& path,
-                 std::string& out) {
-  const auto field = [](Number value) { return value ? exact(*value) : std::string(); };
-  out += fmt::format("{},{},{},{},{},{},{}\r\n",
-                     csv_field(model.label),
-                     row.name(),
-                     exact(depth),
-                     path,
-                     field(row.number(path)),
-                     field(row.number(path + "_ci.low")),
-                     field(row.number(path + "_ci.high")));
-}
-
-}  // namespace
-
 Json make_comparison(const std::vector<ComparisonInput>& inputs) {
   const Comparison comparison(inputs);
   Json models = Json::array();
@@ -139,7 +139,7 @@ Json make_comparison(const std::vector<ComparisonInput>& inputs) {
           {"software", {{"linscan", version()}, {"commit", commit()}}},
           {"differences", comparison.differences()},
           {"warnings", comparison.warnings()},
-          {"metrics", definitions(comparison)},
+          {"metrics", metric_definitions(comparison)},
           {"models", std::move(models)}};
 }
 

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "report/evaluation_document.h"
 #include "report/numbers.h"
 #include "report/text.h"
-#include "report/text_table.h"
 
 namespace linscan {
 namespace {
@@ -93,12 +93,6 @@ TextTable table_of(std::string_view title, const Json& rows, const std::array<Fi
   return table;
 }
 
-// A table with what its figures mean.
-struct Section {
-  TextTable table;
-  std::string note;
-};
-
 // What the perplexities that are there mean.
 std::string note_of_texts(const Json& texts, const Json& protocol) {
   const auto any_has = [&](const char* key) {
@@ -121,8 +115,10 @@ std::string note_of_texts(const Json& texts, const Json& protocol) {
   return fmt::format("{}", fmt::join(notes, "; "));
 }
 
-std::vector<Section> sections_of(const Json& document) {
-  std::vector<Section> sections;
+}  // namespace
+
+std::vector<EvaluationSection> evaluation_sections(const Json& document) {
+  std::vector<EvaluationSection> sections;
   const Json& protocol = document["protocol"];
   if (const Json& tasks = document["tasks"]; !tasks.empty()) {
     sections.push_back(
@@ -145,7 +141,7 @@ std::vector<Section> sections_of(const Json& document) {
   return sections;
 }
 
-std::string model_line(const Json& document) {
+std::string evaluation_model_line(const Json& document) {
   const Json& model = document["model"];
   const Json& compute = document["compute"];
   return fmt::format("{} · {}, {} blocks, {} parameters · {} on {} · {:.1f} s",
@@ -158,11 +154,10 @@ std::string model_line(const Json& document) {
                      compute["seconds"].get<double>());
 }
 
-}  // namespace
-
 std::string render_evaluation_table(const Json& document) {
-  std::string out = model_line(document) + "\n";
-  for (const Section& section : sections_of(document)) {
+  validate_evaluation(document);
+  std::string out = evaluation_model_line(document) + "\n";
+  for (const EvaluationSection& section : evaluation_sections(document)) {
     out.append("\n").append(draw_text_table(section.table));
     for (const std::string& line : wrap_text(section.note, kWidth)) {
       out += fmt::format("  {}\n", line);
@@ -179,8 +174,9 @@ std::string render_evaluation_table(const Json& document) {
 }
 
 std::string render_evaluation_markdown(const Json& document) {
-  std::string out = markdown_text(model_line(document)) + "\n";
-  for (const Section& section : sections_of(document)) {
+  validate_evaluation(document);
+  std::string out = markdown_text(evaluation_model_line(document)) + "\n";
+  for (const EvaluationSection& section : evaluation_sections(document)) {
     out +=
         fmt::format("\n{}\n{}\n", draw_markdown_table(section.table), markdown_text(section.note));
   }
@@ -191,6 +187,7 @@ std::string render_evaluation_markdown(const Json& document) {
 }
 
 std::string render_evaluation_csv(const Json& document) {
+  validate_evaluation(document);
   std::string out = "group,name,metric,value\r\n";
   const auto add = [&](std::string_view group, const Json& rows) {
     for (const auto& [name, row] : rows.items()) {

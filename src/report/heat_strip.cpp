@@ -12,7 +12,6 @@ namespace linscan {
 namespace {
 
 constexpr double kFont = 12;
-constexpr double kCellHeight = 22;
 constexpr double kRowGap = 8;
 constexpr double kSmallest = 1e-6;  // no shade is darker than for this
 constexpr double kLightest = 0.04;
@@ -26,7 +25,7 @@ class Drawing {
     double low = 1, high = kSmallest, label = 0;
     for (const HeatRow& row : strip.rows) {
       label = std::max(label, text_width(row.label, kFont));
-      height_ += kCellHeight + (row.gap_above ? kRowGap : 0);
+      height_ += strip_.cell_height + (row.gap_above ? kRowGap : 0);
       columns_ = std::max(columns_, row.cells.size());
       for (const HeatCell& cell : row.cells) {
         if (cell.value) {
@@ -35,7 +34,7 @@ class Drawing {
         }
       }
     }
-    range_ = round_log_range({std::min(low, high), high});
+    range_ = strip.linear ? *strip.linear : round_log_range({std::min(low, high), high});
     left_ = std::ceil(label) + 8;
     cell_width_ = (width - left_ - 1) / static_cast<double>(std::max<size_t>(columns_, 1));
     texts_fit_ = widest_text() + 6 <= cell_width_;
@@ -49,11 +48,11 @@ class Drawing {
     double y = top;
     for (const HeatRow& row : strip_.rows) {
       y += row.gap_above ? kRowGap : 0;
-      draw_text(svg_, "legend", left_ - 8, y + kCellHeight / 2 + 4, Anchor::kEnd, row.label);
+      draw_text(svg_, "legend", left_ - 8, y + strip_.cell_height / 2 + 4, Anchor::kEnd, row.label);
       for (size_t i = 0; i < row.cells.size(); ++i) {
         draw_cell(row.cells[i], left_ + static_cast<double>(i) * cell_width_, y);
       }
-      y += kCellHeight;
+      y += strip_.cell_height;
     }
     draw_column_names(y);
     svg_.close();
@@ -71,9 +70,9 @@ class Drawing {
     return widest;
   }
 
-  // 0 for the largest value, 1 for the smallest.
+  // From 0, light, to 1, dark.
   double shade(double value) const {
-    const Scale scale(range_, true, 1, 0);
+    const Scale scale = strip_.linear ? Scale(range_, false, 0, 1) : Scale(range_, true, 1, 0);
     return scale(value);
   }
 
@@ -83,7 +82,7 @@ class Drawing {
 
   void draw_cell(const HeatCell& cell, double x, double y) {
     const double gap = cell_width_ > 6 ? 1 : 0;
-    const double width = cell_width_ - gap, height = kCellHeight - 1;
+    const double width = cell_width_ - gap, height = strip_.cell_height - 1;
     svg_.open("g");
     svg_.element("title", cell.note);
     const double dark = cell.value ? shade(*cell.value) : 0;
@@ -108,9 +107,10 @@ class Drawing {
   void draw_legend() {
     draw_text(svg_, "axis-name", 0, kFont, Anchor::kStart, strip_.scale_name);
     const double y = kFont + 8, width = std::min(240.0, width_ / 2.5);
-    const std::string high = tick_label(range_.high), low = tick_label(range_.low);
-    const double from = text_width(high, kFont) + 6;
-    draw_text(svg_, "tick", 0, y + 9, Anchor::kStart, high);
+    const std::string light = tick_label(strip_.linear ? range_.low : range_.high);
+    const std::string dark = tick_label(strip_.linear ? range_.high : range_.low);
+    const double from = text_width(light, kFont) + 6;
+    draw_text(svg_, "tick", 0, y + 9, Anchor::kStart, light);
     for (int i = 0; i < kLegendCells; ++i) {
       svg_.leaf("rect",
                 {{"class", "heat"},
@@ -120,18 +120,30 @@ class Drawing {
                  {"height", "10"},
                  {"fill-opacity", opacity(i / (kLegendCells - 1.0))}});
     }
-    draw_text(svg_, "tick", from + width + 6, y + 9, Anchor::kStart, low);
+    draw_text(svg_, "tick", from + width + 6, y + 9, Anchor::kStart, dark);
+  }
+
+  void draw_column_tick(double y, int64_t column, const std::string& name) {
+    draw_text(svg_,
+              "tick",
+              left_ + (static_cast<double>(column) + 0.5) * cell_width_,
+              y + kFont + 3,
+              Anchor::kMiddle,
+              name);
   }
 
   void draw_column_names(double y) {
-    const int max_ticks = std::max(2, static_cast<int>((width_ - left_) / 34));
-    for (const int64_t tick : index_ticks(static_cast<int64_t>(columns_), max_ticks)) {
-      draw_text(svg_,
-                "tick",
-                left_ + (static_cast<double>(tick) + 0.5) * cell_width_,
-                y + kFont + 3,
-                Anchor::kMiddle,
-                std::to_string(tick));
+    const auto count = static_cast<int64_t>(columns_);
+    double widest = 0;
+    for (const std::string& name : strip_.column_names) {
+      widest = std::max(widest, text_width(name, kFont));
+    }
+    const double room = std::max(34.0, widest + 10);
+    for (const int64_t tick :
+         index_ticks(count, std::max(2, static_cast<int>((width_ - left_) / room) + 1))) {
+      const auto i = static_cast<size_t>(tick);
+      draw_column_tick(
+          y, tick, i < strip_.column_names.size() ? strip_.column_names[i] : std::to_string(tick));
     }
     draw_text(svg_,
               "axis-name",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -11,7 +13,7 @@
 #include "report/json_checks.h"
 #include "report/numbers.h"
 #include "report/text.h"
-#include "report/text_table.h"
+#include "report/training_document.h"
 
 namespace linscan {
 namespace {
@@ -42,7 +44,57 @@ std::string regularizer_fact(const Json& settings) {
                      apart ? ", pushing apart" : "");
 }
 
-std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) {
+// Counts of a group that may be absent.
+void check_counts(const Json& document,
+                  const char* group,
+                  std::initializer_list<const char*> keys) {
+  for (const char* key : keys) {
+    if (const auto count = document[group].find(key); count != document[group].end()) {
+      check_count(*count, fmt::format("{}.{}", group, key));
+    }
+  }
+}
+
+void check_flag(const Json& object, const char* key, const std::string& where) {
+  const auto flag = object.find(key);
+  LINSCAN_CHECK(flag == object.end() || flag->is_boolean(),
+                kInput,
+                "result: {}{}: expected true or false, got {}",
+                where,
+                key,
+                flag->type_name());
+}
+
+void check_speed(const Json& compute) {
+  check_optional_number(compute, "tokens_per_second", "compute");
+  const std::optional<double> speed = number(compute, "tokens_per_second");
+  LINSCAN_CHECK(!speed || std::abs(*speed) < 1e15,
+                kInput,
+                "result: compute.tokens_per_second: {} is not a plausible figure",
+                speed.value_or(0));
+}
+
+void check_regularizer(const Json& settings) {
+  const auto regularizer = settings.find("regularizer");
+  if (regularizer != settings.end() && regularizer->is_object()) {
+    check_flag(*regularizer, "push_apart", "settings.regularizer.");
+    check_optional_number(*regularizer, "lambda", "settings.regularizer");
+  }
+}
+
+void check_evaluation(const Json& evaluation, const Json& document) {
+  if (evaluation.is_null()) {
+    return;
+  }
+  require_object(evaluation, "evaluation");
+  check_counts(document, "evaluation", {"tokens"});
+  check_optional_number(evaluation, "loss", "evaluation");
+  check_optional_number(evaluation, "perplexity", "evaluation");
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> training_facts(const Json& document) {
   const Json& model = document["model"];
   const Json& data = document["data"];
   const Json& settings = document["settings"];
@@ -50,14 +102,14 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) 
   facts.emplace_back("model",
                      fmt::format("{}, {} blocks of {}, {} parameters",
                                  text(model, "architecture"),
-                                 model.value("blocks", 0),
-                                 model.value("hidden", 0),
+                                 grouped(model.value("blocks", int64_t{0})),
+                                 grouped(model.value("hidden", int64_t{0})),
                                  grouped(model.value("parameters", int64_t{0}))));
   facts.emplace_back("text",
                      fmt::format("{} tokens in {} documents, windows of {}",
                                  grouped(data.value("tokens", int64_t{0})),
                                  grouped(data.value("documents", int64_t{0})),
-                                 data.value("ctx", 0)));
+                                 grouped(data.value("ctx", int64_t{0}))));
   facts.emplace_back("steps",
                      fmt::format("{} of {} tokens{}",
                                  grouped(document["steps"].get<int64_t>()),
@@ -79,7 +131,7 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) 
   return facts;
 }
 
-TextTable dynamics_of(const Json& document) {
+TextTable training_steps_table(const Json& document) {
   TextTable table;
   table.columns = {{"", "step"}, {"held-out R2", "stream"}, {"held-out R2", "update"}};
   for (const Json& point : document["linearity"]) {
@@ -90,15 +142,19 @@ TextTable dynamics_of(const Json& document) {
   return table;
 }
 
-}  // namespace
-
 void validate_training(const Json& document) {
   check_schema(document, kTrainingSchema, "a result.json of `linscan pretrain-reg`");
   for (const char* key : {"model", "data", "compute", "settings"}) {
     require_object(require(document, key, ""), key);
   }
+  check_counts(document, "model", {"blocks", "hidden", "parameters"});
+  check_counts(document, "data", {"tokens", "documents", "ctx"});
+  check_counts(document, "settings", {"batch_tokens"});
+  check_speed(document["compute"]);
+  check_regularizer(document["settings"]);
   check_count(require(document, "steps", ""), "steps");
-  require(document, "evaluation", "");
+  check_flag(document, "stopped_early", "");
+  check_evaluation(require(document, "evaluation", ""), document);
   const Json& linearity = require(document, "linearity", "");
   LINSCAN_CHECK(linearity.is_array(),
                 kInput,
@@ -108,17 +164,19 @@ void validate_training(const Json& document) {
     const std::string at = fmt::format("linearity[{}]", i);
     require_object(linearity[i], at);
     check_count(require(linearity[i], "step", at + "."), at + ".step");
+    check_optional_number(linearity[i], "stream", at);
+    check_optional_number(linearity[i], "update", at);
   }
 }
 
 std::string render_training_table(const Json& document) {
   validate_training(document);
   std::string out;
-  for (const auto& [label, fact] : facts_of(document)) {
+  for (const auto& [label, fact] : training_facts(document)) {
     out += fmt::format("{:<{}}{}\n", label, kLabelWidth, fact);
   }
   if (!document["linearity"].empty()) {
-    out += "\n" + draw_text_table(dynamics_of(document));
+    out += "\n" + draw_text_table(training_steps_table(document));
     out += "means over blocks\n";
   }
   return out;
@@ -127,11 +185,11 @@ std::string render_training_table(const Json& document) {
 std::string render_training_markdown(const Json& document) {
   validate_training(document);
   std::string out;
-  for (const auto& [label, fact] : facts_of(document)) {
+  for (const auto& [label, fact] : training_facts(document)) {
     out += fmt::format("- **{}**: {}\n", label, fact);
   }
   if (!document["linearity"].empty()) {
-    out += "\n" + draw_markdown_table(dynamics_of(document));
+    out += "\n" + draw_markdown_table(training_steps_table(document));
   }
   return out;
 }
