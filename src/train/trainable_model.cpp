@@ -85,14 +85,15 @@ TrainableModel::TrainableModel(const Model& source,
 
 bool TrainableModel::trains(const WeightKey& key) const {
   const int64_t blocks = config().blocks();
+  const bool projection = (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
+                          std::ranges::find(choice_.blocks, key.block) != choice_.blocks.end();
   switch (choice_.kind) {
     case TrainChoice::Kind::kAll:
       return true;
     case TrainChoice::Kind::kMaps:
-      return is_map(key.slot);
+      return is_map(key.slot) || projection;
     case TrainChoice::Kind::kProjections:
-      return (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
-             std::ranges::find(choice_.blocks, key.block) != choice_.blocks.end();
+      return projection;
     case TrainChoice::Kind::kLast:
       return key.block == kOutsideBlocks ? key.slot >= Slot::kFinalNormWeight
                                          : key.block >= blocks - choice_.count;

@@ -1,0 +1,370 @@
+#include "linscan/train/distillation_job.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "linscan/base/device.h"
+#include "linscan/base/error.h"
+#include "linscan/base/files.h"
+#include "linscan/base/log.h"
+#include "linscan/base/system.h"
+#include "linscan/base/version.h"
+#include "linscan/eval/verification.h"
+#include "linscan/model/description.h"
+#include "linscan/model/model_writer.h"
+#include "linscan/text/corpus.h"
+#include "linscan/train/distillation.h"
+#include "train/run_folder.h"
+#include "train/training_text.h"
+
+namespace linscan {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kEvaluationRows = 4096;       // of a batch
+constexpr int64_t kComparedDocuments = 1000;  // where two tokenizers are not the same files
+constexpr int64_t kSmallTextEpochs = 4;       // more of them overfit
+
+bool holds_text(const fs::path& file) {
+  const DataFormat format = data_format(file);
+  return format == DataFormat::kText || format == DataFormat::kJsonLines;
+}
+
+class Distillation {
+ public:
+  explicit Distillation(const DistillOptions& options);
+
+  Json run();
+
+ private:
+  void check_pair() const;
+  void check_tokenizers(const std::vector<fs::path>& texts, const Tokenizer& tokenizer) const;
+  void align();
+  TrainChoice choose_weights() const;
+  ExportForm own_form() const;
+  void prepare_text();
+  Json config() const;
+  void warn_about(const Json& before, const Json& after);
+  Json document(const Json& before, const TrainResult& result) const;
+
+  const DistillOptions& options_;
+  fs::path folder_;
+  fs::path model_folder_;
+  Model teacher_source_;
+  Model student_source_;
+  std::string teacher_sha256_;
+  std::string student_sha256_;
+  at::Device device_;
+  at::ScalarType dtype_;
+  TrainChoice train_;
+  ExportForm form_;
+  std::vector<int64_t> aligned_;  // empty where no loss compares states
+  std::optional<TrainingText> text_;
+  HeldOutText held_out_;
+  std::vector<std::string> warnings_;
+};
+
+Distillation::Distillation(const DistillOptions& options)
+    : options_(options),
+      folder_(options.run.folder),
+      model_folder_(folder_ / "model"),
+      teacher_source_(open_model(options.teacher)),
+      student_source_(open_model(options.student)),
+      device_(parse_device(options.run.device)),
+      dtype_(choose_compute_dtype(
+          options.run.dtype, stored_in_16_bits(student_source_), device_)),
+      form_(own_form()) {
+  check_pair();
+  if (!options_.run.resume) {
+    RunFolder::require_new(folder_);
+  }
+  require_new_checkpoint(model_folder_, options_.student, options_.run.resume);
+  options_.run.accumulation(options_.context);  // sizes that do not divide one another are refused
+  train_ = choose_weights();
+  teacher_sha256_ = teacher_source_.checkpoint.weights_sha256();
+  student_sha256_ = student_source_.checkpoint.weights_sha256();
+  align();
+}
+
+void Distillation::check_pair() const {
+  const DecoderConfig& teacher = teacher_source_.config;
+  const DecoderConfig& student = student_source_.config;
+  LINSCAN_CHECK(teacher.vocabulary == student.vocabulary,
+                kInput,
+                "{}: a vocabulary of {} ids, but the student's has {}: the two cannot read the "
+                "same tokens",
+                options_.teacher.string(),
+                teacher.vocabulary,
+                student.vocabulary);
+  LINSCAN_CHECK(options_.kl.top_k <= teacher.vocabulary,
+                kUsage,
+                "--top-k {}: the models have {} tokens",
+                options_.kl.top_k,
+                teacher.vocabulary);
+  for (const Model* model : {&teacher_source_, &student_source_}) {
+    LINSCAN_CHECK(
+        !model->config.learned_positions || options_.context <= model->config.max_positions,
+        kInput,
+        "--ctx {}: {} has learned positions for {} tokens only",
+        options_.context,
+        model->checkpoint.folder().string(),
+        model->config.max_positions);
+  }
+}
+
+// Both must see a text as the same tokens. The same files do; others are tried on the text.
+void Distillation::check_tokenizers(const std::vector<fs::path>& texts,
+                                    const Tokenizer& tokenizer) const {
+  const Tokenizer other = Tokenizer::load(options_.teacher);
+  if (tokenizer_digest(tokenizer) == tokenizer_digest(other)) {
+    return;
+  }
+  CorpusReader reader(texts, options_.text_field);
+  for (int64_t i = 0; i < kComparedDocuments; ++i) {
+    const auto document = reader.next();
+    if (!document) {
+      break;
+    }
+    LINSCAN_CHECK(tokenizer.encode(*document, false) == other.encode(*document, false),
+                  kInput,
+                  "{}: its tokenizer cuts {} into other tokens than the student's {}: the two "
+                  "cannot read the same text",
+                  other.source(),
+                  texts.front().string(),
+                  tokenizer.source());
+  }
+}
+
+void Distillation::align() {
+  if (!options_.weights.compares_states()) {
+    return;
+  }
+  const DecoderConfig& teacher = teacher_source_.config;
+  const DecoderConfig& student = student_source_.config;
+  const std::string losses = to_string(options_.weights);
+  LINSCAN_CHECK(teacher.hidden == student.hidden,
+                kInput,
+                "--loss {}: states of {} features cannot be compared with the teacher's of {}; "
+                "use kl and ce",
+                losses,
+                student.hidden,
+                teacher.hidden);
+  if (options_.history && options_.history->source_sha256 == teacher_sha256_) {
+    aligned_ = options_.history->aligned;
+    return;
+  }
+  LINSCAN_CHECK(teacher.blocks() == student.blocks(),
+                kInput,
+                "--loss {}: no plan says which of the teacher's {} blocks each of the {} blocks of "
+                "{} stands for ({}); use kl and ce",
+                losses,
+                teacher.blocks(),
+                student.blocks(),
+                options_.student.string(),
+                options_.history ? "its linscan_plan.json is of another model than this teacher"
+                                 : "it has no linscan_plan.json");
+  aligned_.resize(static_cast<size_t>(student.blocks()));
+  std::iota(aligned_.begin(), aligned_.end(), 1);
+}
+
+TrainChoice Distillation::choose_weights() const {
+  TrainChoice choice = options_.train;
+  const bool automatic = choice.kind == TrainChoice::Kind::kMaps ||
+                         (choice.kind == TrainChoice::Kind::kProjections && choice.blocks.empty());
+  if (automatic && options_.history) {
+    choice.blocks = options_.history->projections;
+  }
+  if (automatic && choice.blocks.empty()) {
+    LINSCAN_CHECK(choice.kind == TrainChoice::Kind::kMaps,
+                  kInput,
+                  "--train projections:auto: {} of {} names no fitted projections; name the blocks: "
+                  "projections:BLOCK,...",
+                  options_.history ? "the linscan_plan.json" : "no linscan_plan.json",
+                  options_.student.string());
+  }
+  for (const int64_t block : choice.blocks) {
+    LINSCAN_CHECK(block < student_source_.config.blocks(),
+                  kInput,
+                  "--train {}: the student has blocks 0:{}",
+                  to_string(choice),
+                  student_source_.config.blocks());
+  }
+  return choice;
+}
+
+ExportForm Distillation::own_form() const {
+  const EditedModel model = EditedModel::unchanged(student_source_);
+  const std::string reason = why_not(model, ExportForm::kStock);
+  if (reason.empty()) {
+    return ExportForm::kStock;
+  }
+  for (const ExportForm form : {ExportForm::kRemoteCode, ExportForm::kNemotron}) {
+    if (why_not(model, form).empty()) {
+      return form;
+    }
+  }
+  fail_unsupported("{}: cannot be written again: {}", options_.student.string(), reason);
+}
+
+void Distillation::prepare_text() {
+  std::vector<fs::path> texts;
+  for (const auto* files : {&options_.data, &options_.held_out}) {
+    std::ranges::copy_if(*files, std::back_inserter(texts), holds_text);
+  }
+  std::optional<Tokenizer> tokenizer;
+  if (!texts.empty()) {
+    tokenizer.emplace(Tokenizer::load(options_.student));
+    require_tokenizer_fits(*tokenizer, student_source_.config.vocabulary);
+    check_tokenizers(texts, *tokenizer);
+  }
+  text_.emplace(
+      TrainingTextOptions{.data = options_.data,
+                          .held_out = options_.held_out,
+                          .held_out_share = options_.held_out_share,
+                          .held_out_tokens = options_.held_out_tokens,
+                          .text_field = options_.text_field,
+                          .shards = options_.shards.empty() ? folder_ / "data" : options_.shards,
+                          .context = options_.context,
+                          .seed = options_.run.seed},
+      tokenizer ? &*tokenizer : nullptr,
+      student_source_);
+  held_out_ = held_out_text(text_->held_out(), kEvaluationRows);
+  LINSCAN_CHECK(!held_out_.batches.empty(),
+                kInput,
+                "the held-out text has no window of two tokens, so nothing can be judged on it");
+}
+
+Json Distillation::config() const {
+  Json config = options_.run.decisive();
+  config.update({{"context", options_.context},
+                 {"data_sha256", text_->shards().sha256()},
+                 {"held_out_sha256", text_->held_out().sha256},
+                 {"teacher_sha256", teacher_sha256_},
+                 {"weights_sha256", student_sha256_},
+                 {"loss", to_string(options_.weights)},
+                 {"temperature", options_.kl.temperature},
+                 {"top_k", options_.kl.top_k},
+                 {"train", to_string(train_)},
+                 {"dtype", dtype_name(dtype_)}});
+  if (!aligned_.empty()) {
+    config["aligned"] = aligned_;
+  }
+  return config;
+}
+
+void Distillation::warn_about(const Json& before, const Json& after) {
+  const int64_t tokens = options_.run.steps * options_.run.batch_tokens;
+  const int64_t epoch = text_->order().windows() * options_.context;
+  if (tokens > kSmallTextEpochs * epoch) {
+    warnings_.push_back(
+        fmt::format("the {} steps see the {} training tokens {:.1f} times; a small text is learned "
+                    "by heart: more text is better than more steps",
+                    options_.run.steps,
+                    epoch,
+                    static_cast<double>(tokens) / static_cast<double>(epoch)));
+  }
+  if (after["loss"].get<double>() >= before["loss"].get<double>()) {
+    warnings_.push_back(fmt::format(
+        "the training did not help: held-out loss {:.4g} before, {:.4g} after; try another "
+        "learning rate or more text",
+        before["loss"].get<double>(),
+        after["loss"].get<double>()));
+  }
+  for (const std::string& warning : warnings_) {
+    log::warn("{}", warning);
+  }
+}
+
+Json Distillation::document(const Json& before, const TrainResult& result) const {
+  Json document = {{"schema", "linscan.distillation/1"},
+                   {"teacher", describe_model(teacher_source_)},
+                   {"student", describe_model(student_source_)},
+                   {"data", text_->describe()},
+                   {"losses",
+                    {{"kl", options_.weights.kl},
+                     {"mse", options_.weights.mse},
+                     {"cosine", options_.weights.cosine},
+                     {"cross_entropy", options_.weights.cross_entropy},
+                     {"temperature", options_.kl.temperature},
+                     {"top_k", options_.kl.top_k}}},
+                   {"train", to_string(train_)},
+                   {"aligned", aligned_.empty() ? Json() : Json(aligned_)},
+                   {"before", before},
+                   {"after", result.evaluation},
+                   {"steps", result.steps},
+                   {"stopped_early", result.stopped_early},
+                   {"best_step", result.best_step ? Json(*result.best_step) : Json()}};
+  document["teacher"]["weights_sha256"] = teacher_sha256_;
+  document["student"]["weights_sha256"] = student_sha256_;
+  document["compute"] = {{"device", device_.str()},
+                         {"dtype", dtype_name(dtype_)},
+                         {"threads", threads()},
+                         {"tokens_per_second", result.tokens_per_second},
+                         {"peak_memory_bytes", peak_memory_bytes()}};
+  document["settings"] = config();
+  document["checkpoint"] = result.checkpoint.string();
+  document["warnings"] = warnings_;
+  document["software"] = describe_software(torch_version());
+  document["date"] = now_utc();
+  document["seed"] = options_.run.seed;
+  return document;
+}
+
+Json Distillation::run() {
+  prepare_text();
+  FrozenModel teacher(teacher_source_, dtype_, device_);
+  TrainableModel student(student_source_, train_, dtype_, device_, options_.run.seed);
+  log::info("{} of {} parameters are trained ({}), {} training tokens, {} held out",
+            student.trained_numbers(),
+            student_source_.weights.parameters(),
+            to_string(train_),
+            text_->order().windows() * options_.context,
+            text_->held_out().ids.size());
+  DistillationObjective objective(
+      teacher,
+      student,
+      [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
+      held_out_,
+      {.weights = options_.weights,
+       .kl = options_.kl,
+       .aligned = aligned_,
+       .checkpointing = options_.run.checkpointing,
+       .tokens_per_micro_batch =
+           options_.run.windows_of_micro_batch(options_.context) * options_.context});
+  const Json before = objective.evaluate();  // also of a resumed run: nothing is loaded yet
+  TrainOptions train_options = options_.run.to_train();
+  train_options.accumulation = options_.run.accumulation(options_.context);
+  train_options.form = form_;
+  train_options.config = config();
+  train_options.label = "distill";
+  const TrainResult result = train(student, objective, train_options);
+  warn_about(before, result.evaluation);
+
+  const EditedModel healed = student.edited(/*as_stored=*/true);
+  CheckpointWriterOptions writer{.force = options_.run.resume};
+  writer.files = options_.files;
+  write_model(healed, model_folder_, form_, std::move(writer));
+  const Verification verification =
+      verify_written(healed, model_folder_, text_->held_out(), dtype_, device_);
+  Json finished = document(before, result);
+  finished["export"] = {{"form", name(form_)},
+                        {"path", fs::absolute(model_folder_).lexically_normal().string()}};
+  finished["verification"] = {{"tokens", verification.tokens},
+                              {"largest_logit_difference", verification.largest_logit_difference}};
+  write_file_atomically(folder_ / "result.json", finished.dump(1) + "\n");
+  log::info("wrote {} ({})", model_folder_.string(), name(form_));
+  return finished;
+}
+
+}  // namespace
+
+Json distill(const DistillOptions& options) {
+  return Distillation(options).run();
+}
+
+}  // namespace linscan
