@@ -44,6 +44,7 @@ class Distillation {
  private:
   void check_pair() const;
   void check_tokenizers(const std::vector<fs::path>& texts, const Tokenizer& tokenizer) const;
+  void check_history() const;
   void align();
   TrainChoice choose_weights() const;
   ExportForm own_form() const;
@@ -80,6 +81,7 @@ Distillation::Distillation(const DistillOptions& options)
           options.run.dtype, stored_in_16_bits(student_source_), device_)),
       form_(own_form()) {
   check_pair();
+  check_history();
   if (!options_.run.resume) {
     RunFolder::require_new(folder_);
   }
@@ -138,6 +140,17 @@ void Distillation::check_tokenizers(const std::vector<fs::path>& texts,
                   texts.front().string(),
                   tokenizer.source());
   }
+}
+
+void Distillation::check_history() const {
+  LINSCAN_CHECK(!options_.history || static_cast<int64_t>(options_.history->aligned.size()) ==
+                                         student_source_.config.blocks(),
+                kInput,
+                "{}: its linscan_plan.json leaves {} blocks, but the model has {}: it is not the "
+                "plan that made this model",
+                options_.student.string(),
+                options_.history ? options_.history->aligned.size() : 0,
+                student_source_.config.blocks());
 }
 
 void Distillation::align() {
