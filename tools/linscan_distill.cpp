@@ -93,7 +93,7 @@ void add_distillation_options(CLI::App& app, DistillCommand& o) {
                  o.train,
                  "maps: those that stand in place of blocks, and the projections that the plan "
                  "fitted; projections:auto: these alone; last:K: the last K blocks, the norm and "
-                 "the head; lora:R: additions of rank R to all matrices, merged at the end; all")
+                 "a head that is not tied; lora:R: additions of rank R to all matrices, merged at the end; all")
       ->group(group)
       ->type_name("WHAT");
   app.add_option("--loss",

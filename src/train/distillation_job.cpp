@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
@@ -50,8 +52,10 @@ class Distillation {
   ExportForm own_form() const;
   void prepare_text();
   Json config() const;
+  DistillationObjective objective_of(TrainableModel& student);
+  Json evaluate_written();
   void warn_about(const Json& before, const Json& after);
-  Json document(const Json& before, const TrainResult& result) const;
+  Json document(const Json& before, const Json& after, const TrainResult& result) const;
 
   const DistillOptions& options_;
   fs::path folder_;
@@ -67,6 +71,7 @@ class Distillation {
   std::vector<int64_t> aligned_;  // empty where no loss compares states
   std::optional<TrainingText> text_;
   HeldOutText held_out_;
+  std::optional<FrozenModel> teacher_;
   std::vector<std::string> warnings_;
 };
 
@@ -293,7 +298,9 @@ void Distillation::warn_about(const Json& before, const Json& after) {
   }
 }
 
-Json Distillation::document(const Json& before, const TrainResult& result) const {
+Json Distillation::document(const Json& before,
+                            const Json& after,
+                            const TrainResult& result) const {
   Json document = {{"schema", "linscan.distillation/1"},
                    {"teacher", describe_model(teacher_source_)},
                    {"student", describe_model(student_source_)},
@@ -308,7 +315,7 @@ Json Distillation::document(const Json& before, const TrainResult& result) const
                    {"train", to_string(train_)},
                    {"aligned", aligned_.empty() ? Json() : Json(aligned_)},
                    {"before", before},
-                   {"after", result.evaluation},
+                   {"after", after},
                    {"steps", result.steps},
                    {"stopped_early", result.stopped_early},
                    {"best_step", result.best_step ? Json(*result.best_step) : Json()}};
@@ -328,43 +335,56 @@ Json Distillation::document(const Json& before, const TrainResult& result) const
   return document;
 }
 
+DistillationObjective Distillation::objective_of(TrainableModel& student) {
+  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
+  return {*teacher_,
+          student,
+          [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
+          held_out_,
+          {.weights = options_.weights,
+           .kl = options_.kl,
+           .aligned = aligned_,
+           .checkpointing = options_.run.checkpointing,
+           .tokens_per_micro_batch = windows * options_.context}};
+}
+
+// The weights in the dtype that they are stored in, not the fp32 ones that were trained.
+Json Distillation::evaluate_written() {
+  const Model written = open_model(model_folder_);
+  TrainableModel model(written, train_, dtype_, device_);
+  return objective_of(model).evaluate();
+}
+
 Json Distillation::run() {
   prepare_text();
-  FrozenModel teacher(teacher_source_, dtype_, device_);
-  TrainableModel student(student_source_, train_, dtype_, device_, options_.run.seed);
+  teacher_.emplace(teacher_source_, dtype_, device_);
+  std::optional<TrainableModel> student;
+  student.emplace(student_source_, train_, dtype_, device_, options_.run.seed);
   log::info("{} of {} parameters are trained ({}), {} training tokens, {} held out",
-            student.trained_numbers(),
+            student->trained_numbers(),
             student_source_.weights.parameters(),
             to_string(train_),
             text_->order().windows() * options_.context,
             text_->held_out().ids.size());
-  DistillationObjective objective(
-      teacher,
-      student,
-      [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
-      held_out_,
-      {.weights = options_.weights,
-       .kl = options_.kl,
-       .aligned = aligned_,
-       .checkpointing = options_.run.checkpointing,
-       .tokens_per_micro_batch =
-           options_.run.windows_of_micro_batch(options_.context) * options_.context});
+  DistillationObjective objective = objective_of(*student);
   const Json before = objective.evaluate();  // also of a resumed run: nothing is loaded yet
   TrainOptions train_options = options_.run.to_train();
   train_options.accumulation = options_.run.accumulation(options_.context);
   train_options.form = form_;
   train_options.config = config();
   train_options.label = "distill";
-  const TrainResult result = train(student, objective, train_options);
-  warn_about(before, result.evaluation);
+  const TrainResult result = train(*student, objective, train_options);
 
-  const EditedModel healed = student.edited(/*as_stored=*/true);
+  const EditedModel healed = student->edited(/*as_stored=*/true);
+  student.reset();
   CheckpointWriterOptions writer{.force = options_.run.resume};
   writer.files = options_.files;
   write_model(healed, model_folder_, form_, std::move(writer));
   const Verification verification =
       verify_written(healed, model_folder_, text_->held_out(), dtype_, device_);
-  Json finished = document(before, result);
+  const Json after = evaluate_written();
+  warn_about(before, after);
+  Json finished = document(before, after, result);
   finished["export"] = {{"form", name(form_)},
                         {"path", fs::absolute(model_folder_).lexically_normal().string()}};
   finished["verification"] = {{"tokens", verification.tokens},

@@ -95,6 +95,9 @@ bool TrainableModel::trains(const WeightKey& key) const {
     case TrainChoice::Kind::kProjections:
       return projection;
     case TrainChoice::Kind::kLast:
+      if (key.slot == Slot::kHead && config().tied_head) {
+        return false;  // it is the embedding
+      }
       return key.block == kOutsideBlocks ? key.slot >= Slot::kFinalNormWeight
                                          : key.block >= blocks - choice_.count;
     case TrainChoice::Kind::kLora:
@@ -106,9 +109,6 @@ bool TrainableModel::trains(const WeightKey& key) const {
 void TrainableModel::take_weight(const WeightKey& key, const MappedWeight& weight) {
   const bool trained = trains(key);
   at::Tensor& taken = taken_[weight.tensor];
-  if (trained && taken.defined() && !taken.requires_grad()) {
-    taken = at::Tensor();  // a tied head is trained, the embedding is not: they part
-  }
   if (!taken.defined()) {
     const at::Tensor stored =
         decode_weight(tensor_from_view(*weight.tensor), weight.transform, config());

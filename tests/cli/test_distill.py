@@ -4,12 +4,13 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 import harness
 from test_prune import MODEL, digest, refused
 
-FEW = ["--ctx", 64, "--batch-tokens", 1024, "--steps", 30, "--warmup", 5, "--eval-every", 10, "--dtype", "fp32", "-q"]
+FEW = ["--ctx", 64, "--batch-tokens", 1024, "--warmup", 5, "--eval-every", 10, "--dtype", "fp32", "--threads", 1, "-q"]
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def cut(tmp_path_factory):
     return {"linear": folder / "linear", "refit": folder / "refit"}
 
 
-def distill(student, out, *arguments, teacher=MODEL, **options):
-    return harness.run("linscan-distill", teacher, student, "--out", out, *FEW, *arguments, **options)
+def distill(student, out, *arguments, teacher=MODEL, steps=30, **options):
+    return harness.run("linscan-distill", teacher, student, "--out", out, *FEW, "--steps", steps, *arguments, **options)
 
 
 def result_of(student, out, *arguments, **options):
@@ -31,9 +32,9 @@ def result_of(student, out, *arguments, **options):
 
 
 def changed_tensors(before, after):
-    a, b = (harness.load_file(folder / "model.safetensors") for folder in (before, after))
-    assert a.keys() == b.keys()
-    return sorted(name for name in a if a[name].dtype != b[name].dtype or (a[name] != b[name]).any())
+    a, b = (load_file(folder / "model.safetensors") for folder in (before, after))
+    assert a.keys() == b.keys() and all(a[name].dtype == b[name].dtype for name in a)
+    return sorted(name for name in a if (a[name] != b[name]).any())
 
 
 def test_maps_are_healed(cut, tmp_path):
@@ -44,12 +45,12 @@ def test_maps_are_healed(cut, tmp_path):
     assert result["after"]["kl"] < 0.97 * result["before"]["kl"]
     assert result["after"]["perplexity"] < result["before"]["perplexity"]
     model = tmp_path / "run" / "model"
-    assert changed_tensors(cut["linear"], model) == sorted(name for name in harness.load_file(model / "model.safetensors") if "map" in name)
+    assert changed_tensors(cut["linear"], model) == sorted(name for name in load_file(model / "model.safetensors") if "map" in name)
     assert (model / "linscan_plan.json").exists()
     AutoModelForCausalLM.from_pretrained(model, trust_remote_code=True)
     # The written folder says what the run said.
-    table = harness.run("linscan-distill", MODEL, model, "--out", tmp_path / "again", *FEW, "--steps", 1, "--lr", 1e-12, "--format", "json", check=0)
-    assert json.loads(table.stdout)["before"]["kl"] == pytest.approx(result["after"]["kl"], rel=1e-6)
+    again = result_of(model, tmp_path / "again", "--lr", 1e-12, steps=1)
+    assert again["before"]["kl"] == pytest.approx(result["after"]["kl"], rel=1e-6)
 
 
 def test_losses_on_states_follow_the_plan(cut, tmp_path):
@@ -71,15 +72,15 @@ def test_every_choice_trains(train, cut, tmp_path):
 
 def test_resume_is_bitwise_the_whole_run(cut, tmp_path):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    result_of(cut["linear"], whole, "--checkpoint-every", 15)
-    result_of(cut["linear"], halves, "--checkpoint-every", 15)
+    result_of(cut["linear"], whole, "--checkpoint-every", 15, "--keep", 0)
+    result_of(cut["linear"], halves, "--checkpoint-every", 15, "--keep", 0)
     # As if it had died behind the first checkpoint.
     shutil.rmtree(halves / "model")
     (halves / "result.json").unlink()
     for path in (halves / "checkpoints").glob("step-00000030*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert list((halves / "checkpoints").glob("step-00000015*"))
-    resumed = result_of(cut["linear"], halves, "--checkpoint-every", 15, "--resume")
+    resumed = result_of(cut["linear"], halves, "--checkpoint-every", 15, "--keep", 0, "--resume")
     digests = [hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest() for folder in (whole, halves)]
     assert digests[0] == digests[1]
     first = json.loads((whole / "result.json").read_text())
@@ -130,7 +131,7 @@ def test_losses_are_checked(loss, cut, tmp_path):
 
 
 def test_table_and_markdown(cut, tmp_path):
-    table = distill(cut["linear"], tmp_path / "a", "--steps", 2, check=0).stdout
+    table = distill(cut["linear"], tmp_path / "a", steps=2, check=0).stdout
     assert "KL from the teacher" in table and "before" in table and "after" in table
-    markdown = distill(cut["linear"], tmp_path / "b", "--steps", 2, "--format", "markdown", check=0).stdout
+    markdown = distill(cut["linear"], tmp_path / "b", "--format", "markdown", steps=2, check=0).stdout
     assert "| perplexity" in markdown.lower() or "perplexity |" in markdown

@@ -49,7 +49,7 @@ def test_steps_match_torch(loss, temperature, top, tmp_path):
     # One step sees all windows, so their order does not matter.
     harness.run("linscan-distill", teacher, student, "--out", out, "--data", file, "--held-out", file, "--ctx", CONTEXT, "--train", "all",
                 "--loss", loss, "--temperature", temperature, "--top-k", top, "--steps", STEPS, "--batch-tokens", CONTEXT * WINDOWS,
-                "--lr", RATE, "--schedule", "constant", "--warmup", 0, "--patience", 0, "--eval-every", 0, "--dtype", "fp32", "-q", check=0)
+                "--lr", RATE, "--schedule", "constant", "--warmup", 0, "--patience", 0, "--eval-every", 0, "--dtype", "fp32", "--threads", 1, "-q", check=0)
     lines = [line for line in map(json.loads, (out / "train.jsonl").read_text().splitlines()) if "parts" in line]
 
     names = {"kl": "kl", "mse": "mse", "cosine": "cosine", "ce": "cross_entropy"}
@@ -83,7 +83,7 @@ def test_held_out_figures_match_torch(tmp_path):
     file = harness.write_ids(tmp_path / "ids.i32", ids)
     out = tmp_path / "out"
     run = harness.run("linscan-distill", teacher, student, "--out", out, "--data", file, "--held-out", file, "--ctx", CONTEXT, "--train", "all",
-                      "--steps", 1, "--batch-tokens", CONTEXT, "--lr", 1e-9, "--dtype", "fp32", "--format", "json", "-q", check=0)
+                      "--steps", 1, "--batch-tokens", CONTEXT, "--lr", 1e-9, "--dtype", "fp32", "--threads", 1, "--format", "json", "-q", check=0)
     before = json.loads(run.stdout)["before"]
     batch = torch.as_tensor(ids, dtype=torch.long).reshape(-1, CONTEXT)
     with torch.no_grad():

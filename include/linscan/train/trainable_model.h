@@ -24,7 +24,7 @@ struct TrainChoice {
     kMaps,         // the maps that stand in place of blocks or of their attention, and the down
                    // projections of `blocks`, which stand for those that were fitted
     kProjections,  // the down projections of the given blocks: what fold and refit solve
-    kLast,         // the last `count` blocks, the final norm and the head
+    kLast,         // the last `count` blocks, the final norm and, unless it is tied, the head
     kLora,         // rank-`count` additions to the matrices of all blocks (Hu et al. 2021)
   } kind = Kind::kAll;
   int64_t count = 0;
