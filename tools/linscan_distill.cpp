@@ -93,7 +93,8 @@ void add_distillation_options(CLI::App& app, DistillCommand& o) {
                  o.train,
                  "maps: those that stand in place of blocks, and the projections that the plan "
                  "fitted; projections:auto: these alone; last:K: the last K blocks, the norm and "
-                 "a head that is not tied; lora:R: additions of rank R to all matrices, merged at the end; all")
+                 "a head that is not tied; lora:R: additions of rank R to all matrices, merged at "
+                 "the end; all")
       ->group(group)
       ->type_name("WHAT");
   app.add_option("--loss",
@@ -129,8 +130,8 @@ std::optional<EditHistory> read_history(const fs::path& student, DistillOptions&
                 kInput,
                 "{}: \"model\" does not say how many blocks the model had",
                 path.string());
-  const Alignment alignment = align_blocks(read_edit_plan(json, path.string()),
-                                           model.at("blocks").get<int64_t>());
+  const Alignment alignment =
+      align_blocks(read_edit_plan(json, path.string()), model.at("blocks").get<int64_t>());
   options.files[kPlanFile] = json.dump(1) + "\n";  // the healed student has it too
   return EditHistory{model.at("weights_sha256").get<std::string>(),
                      alignment.source_blocks,
@@ -148,7 +149,8 @@ void run(DistillCommand& o) {
   options.held_out.assign(o.held_out.begin(), o.held_out.end());
   if (options.data.empty()) {
     options.data.push_back(data_file(kBundledCorpus));
-    log::warn("trains on the bundled corpus of stories; name text like the model's own with --data");
+    log::warn(
+        "trains on the bundled corpus of stories; name text like the model's own with --data");
   }
   options.shards = o.shards;
   options.run = o.training.options(o.compute);
@@ -173,10 +175,11 @@ int main(int argc, char** argv) {
   o.training.run.adam.weight_decay = 0;  // weights that were good are not to shrink
   o.training.run.evaluate_every = 50;
   o.training.run.patience = 5;
-  ToolApp tool("linscan-distill",
-               "Heals an edited model: trains what its edit fitted, or more, to predict as the "
-               "model does that it was made of.",
-               "linscan distill ./llama ./llama-cut --data stories.jsonl --train maps --out healed");
+  ToolApp tool(
+      "linscan-distill",
+      "Heals an edited model: trains what its edit fitted, or more, to predict as the "
+      "model does that it was made of.",
+      "linscan distill ./llama ./llama-cut --data stories.jsonl --train maps --out healed");
   add_model_options(tool.cli(), o);
   add_data_options(tool.cli(), o);
   add_distillation_options(tool.cli(), o);

@@ -106,19 +106,24 @@ TextTable figures_of(const Json& document) {
   const Json& before = document["before"];
   const Json& after = document["after"];
   TextTable table;
-  table.columns = {
-      {"", "held out"}, {"before", ""}, {"before", "+-"}, {"after", ""}, {"after", "+-"}, {"", "teacher"}};
+  table.columns = {{"", "held out"},
+                   {"before", ""},
+                   {"before", "+-"},
+                   {"after", ""},
+                   {"after", "+-"},
+                   {"", "teacher"}};
   for (const Figure& figure : kFigures) {
     if (!after.contains(figure.key)) {
       continue;
     }
     const std::string error = std::string(figure.key) + "_stderr";
-    table.rows.push_back({figure.label,
-                          fixed(number(before, figure.key), figure.digits),
-                          fixed(number(before, error), figure.digits),
-                          fixed(number(after, figure.key), figure.digits),
-                          fixed(number(after, error), figure.digits),
-                          fixed(number(after, std::string("teacher_") + figure.key), figure.digits)});
+    table.rows.push_back(
+        {figure.label,
+         fixed(number(before, figure.key), figure.digits),
+         fixed(number(before, error), figure.digits),
+         fixed(number(after, figure.key), figure.digits),
+         fixed(number(after, error), figure.digits),
+         fixed(number(after, std::string("teacher_") + figure.key), figure.digits)});
   }
   return table;
 }

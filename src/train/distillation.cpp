@@ -122,8 +122,7 @@ ForwardStates FrozenModel::forward(const at::Tensor& ids,
     if (with_stream) {
       states.stream.push_back(x);
     }
-    x = forward_block(
-            config(), block, blocks_[static_cast<size_t>(block)], x, placed, positions_)
+    x = forward_block(config(), block, blocks_[static_cast<size_t>(block)], x, placed, positions_)
             .resid_post;
   }
   if (with_stream) {
@@ -187,6 +186,44 @@ void DistillationObjective::add_state_losses(const ForwardStates& teacher,
   add("cosine", options_.weights.cosine, cosine_distance);
 }
 
+LossParts DistillationObjective::prediction_losses(const TrainBatch& batch,
+                                                   const ForwardStates& teacher,
+                                                   const ForwardStates& student,
+                                                   double weight,
+                                                   at::Tensor* gradient) {
+  const DistillationWeights& weights = options_.weights;
+  const double mean = weight / static_cast<double>(batch.ids.size(0));
+  at::Tensor kl = at::zeros({}, at::TensorOptions(student_.device()).dtype(at::kDouble));
+  at::Tensor cross_entropy = kl.clone();
+  const LogitLoss next_token =
+      cross_entropy_loss(batch.targets.to(student_.device()), weights.cross_entropy * mean);
+  const LogitLoss loss = [&](const at::Tensor& logits, int64_t first_row) {
+    at::Tensor sum = at::zeros({}, logits.options().requires_grad(false));
+    if (weights.kl > 0) {
+      const at::Tensor target =
+          teacher_.logits(teacher.normed.narrow(0, first_row, logits.size(0)));
+      const at::Tensor part = kl_divergence(target, logits, options_.kl) * (weights.kl * mean);
+      kl += part.detach();
+      sum = sum + part;
+    }
+    if (weights.cross_entropy > 0) {
+      const at::Tensor part = next_token(logits, first_row);
+      cross_entropy += part.detach();
+      sum = sum + part;
+    }
+    return sum;
+  };
+  student_.head_loss(student.normed, loss, gradient);
+  LossParts parts;
+  if (weights.kl > 0) {
+    parts.emplace_back("kl", kl);
+  }
+  if (weights.cross_entropy > 0) {
+    parts.emplace_back("cross_entropy", cross_entropy);
+  }
+  return parts;
+}
+
 LossParts DistillationObjective::accumulate(int64_t step, int64_t micro, double weight) {
   const TrainBatch batch = batches_(step, micro);
   const DistillationWeights& weights = options_.weights;
@@ -197,37 +234,10 @@ LossParts DistillationObjective::accumulate(int64_t step, int64_t micro, double 
   std::vector<at::Tensor> ends;
   std::vector<at::Tensor> gradients;
   if (weights.predicts()) {
-    const double mean = weight / static_cast<double>(batch.ids.size(0));
-    at::Tensor kl = at::zeros({}, at::TensorOptions(student_.device()).dtype(at::kDouble));
-    at::Tensor cross_entropy = kl.clone();
-    const LogitLoss next_token =
-        cross_entropy_loss(batch.targets.to(student_.device()), weights.cross_entropy * mean);
-    const LogitLoss loss = [&](const at::Tensor& logits, int64_t first_row) {
-      at::Tensor sum = at::zeros({}, logits.options().requires_grad(false));
-      if (weights.kl > 0) {
-        const at::Tensor target =
-            teacher_.logits(teacher.normed.narrow(0, first_row, logits.size(0)));
-        const at::Tensor part = kl_divergence(target, logits, options_.kl) * (weights.kl * mean);
-        kl += part.detach();
-        sum = sum + part;
-      }
-      if (weights.cross_entropy > 0) {
-        const at::Tensor part = next_token(logits, first_row);
-        cross_entropy += part.detach();
-        sum = sum + part;
-      }
-      return sum;
-    };
     at::Tensor gradient;
-    student_.head_loss(student.normed, loss, &gradient);
+    parts = prediction_losses(batch, teacher, student, weight, &gradient);
     ends.push_back(student.normed);
     gradients.push_back(gradient);
-    if (weights.kl > 0) {
-      parts.emplace_back("kl", kl);
-    }
-    if (weights.cross_entropy > 0) {
-      parts.emplace_back("cross_entropy", cross_entropy);
-    }
   }
   LossParts states;
   add_state_losses(teacher, student, weight, states);
@@ -262,9 +272,8 @@ Json DistillationObjective::evaluate() {
       const at::Tensor own = targets.narrow(0, first_row, count);
       const ReferencePredictions reference =
           reference_predictions(teacher_.logits(teacher.normed.narrow(0, first_row, count)));
-      teacher_sum += reference.log_probabilities.gather(1, own.unsqueeze(1))
-                         .sum(at::kDouble)
-                         .item<double>();
+      teacher_sum +=
+          reference.log_probabilities.gather(1, own.unsqueeze(1)).sum(at::kDouble).item<double>();
       const PredictionRows rows =
           compare_predictions(reference, logits, own, at::arange(count, targets.options()));
       kl.push_back(rows.kl);

@@ -3,10 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <utility>
 
 #include "linscan/base/device.h"
@@ -18,8 +15,8 @@
 #include "linscan/eval/verification.h"
 #include "linscan/model/description.h"
 #include "linscan/model/model_writer.h"
-#include "linscan/text/corpus.h"
 #include "linscan/train/distillation.h"
+#include "train/distillation_pair.h"
 #include "train/run_folder.h"
 #include "train/training_text.h"
 
@@ -28,14 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kEvaluationRows = 4096;       // of a batch
-constexpr int64_t kComparedDocuments = 1000;  // where two tokenizers are not the same files
-constexpr int64_t kSmallTextEpochs = 4;       // more of them overfit
-
-bool holds_text(const fs::path& file) {
-  const DataFormat format = data_format(file);
-  return format == DataFormat::kText || format == DataFormat::kJsonLines;
-}
+constexpr int64_t kEvaluationRows = 4096;  // of a batch
+constexpr int64_t kSmallTextEpochs = 4;    // more of them overfit
 
 class Distillation {
  public:
@@ -44,12 +35,7 @@ class Distillation {
   Json run();
 
  private:
-  void check_pair() const;
-  void check_tokenizers(const std::vector<fs::path>& texts, const Tokenizer& tokenizer) const;
-  void check_history() const;
-  void align();
   TrainChoice choose_weights() const;
-  ExportForm own_form() const;
   void prepare_text();
   Json config() const;
   DistillationObjective objective_of(TrainableModel& student);
@@ -82,11 +68,9 @@ Distillation::Distillation(const DistillOptions& options)
       teacher_source_(open_model(options.teacher)),
       student_source_(open_model(options.student)),
       device_(parse_device(options.run.device)),
-      dtype_(choose_compute_dtype(
-          options.run.dtype, stored_in_16_bits(student_source_), device_)),
-      form_(own_form()) {
-  check_pair();
-  check_history();
+      dtype_(choose_compute_dtype(options.run.dtype, stored_in_16_bits(student_source_), device_)),
+      form_(own_form(student_source_)) {
+  check_pair(options_, teacher_source_, student_source_);
   if (!options_.run.resume) {
     RunFolder::require_new(folder_);
   }
@@ -95,99 +79,9 @@ Distillation::Distillation(const DistillOptions& options)
   train_ = choose_weights();
   teacher_sha256_ = teacher_source_.checkpoint.weights_sha256();
   student_sha256_ = student_source_.checkpoint.weights_sha256();
-  align();
-}
-
-void Distillation::check_pair() const {
-  const DecoderConfig& teacher = teacher_source_.config;
-  const DecoderConfig& student = student_source_.config;
-  LINSCAN_CHECK(teacher.vocabulary == student.vocabulary,
-                kInput,
-                "{}: a vocabulary of {} ids, but the student's has {}: the two cannot read the "
-                "same tokens",
-                options_.teacher.string(),
-                teacher.vocabulary,
-                student.vocabulary);
-  LINSCAN_CHECK(options_.kl.top_k <= teacher.vocabulary,
-                kUsage,
-                "--top-k {}: the models have {} tokens",
-                options_.kl.top_k,
-                teacher.vocabulary);
-  for (const Model* model : {&teacher_source_, &student_source_}) {
-    LINSCAN_CHECK(
-        !model->config.learned_positions || options_.context <= model->config.max_positions,
-        kInput,
-        "--ctx {}: {} has learned positions for {} tokens only",
-        options_.context,
-        model->checkpoint.folder().string(),
-        model->config.max_positions);
+  if (options_.weights.compares_states()) {
+    aligned_ = align_states(options_, teacher_source_, student_source_, teacher_sha256_);
   }
-}
-
-// Both must see a text as the same tokens. The same files do; others are tried on the text.
-void Distillation::check_tokenizers(const std::vector<fs::path>& texts,
-                                    const Tokenizer& tokenizer) const {
-  const Tokenizer other = Tokenizer::load(options_.teacher);
-  if (tokenizer_digest(tokenizer) == tokenizer_digest(other)) {
-    return;
-  }
-  CorpusReader reader(texts, options_.text_field);
-  for (int64_t i = 0; i < kComparedDocuments; ++i) {
-    const auto document = reader.next();
-    if (!document) {
-      break;
-    }
-    LINSCAN_CHECK(tokenizer.encode(*document, false) == other.encode(*document, false),
-                  kInput,
-                  "{}: its tokenizer cuts {} into other tokens than the student's {}: the two "
-                  "cannot read the same text",
-                  other.source(),
-                  texts.front().string(),
-                  tokenizer.source());
-  }
-}
-
-void Distillation::check_history() const {
-  LINSCAN_CHECK(!options_.history || static_cast<int64_t>(options_.history->aligned.size()) ==
-                                         student_source_.config.blocks(),
-                kInput,
-                "{}: its linscan_plan.json leaves {} blocks, but the model has {}: it is not the "
-                "plan that made this model",
-                options_.student.string(),
-                options_.history ? options_.history->aligned.size() : 0,
-                student_source_.config.blocks());
-}
-
-void Distillation::align() {
-  if (!options_.weights.compares_states()) {
-    return;
-  }
-  const DecoderConfig& teacher = teacher_source_.config;
-  const DecoderConfig& student = student_source_.config;
-  const std::string losses = to_string(options_.weights);
-  LINSCAN_CHECK(teacher.hidden == student.hidden,
-                kInput,
-                "--loss {}: states of {} features cannot be compared with the teacher's of {}; "
-                "use kl and ce",
-                losses,
-                student.hidden,
-                teacher.hidden);
-  if (options_.history && options_.history->source_sha256 == teacher_sha256_) {
-    aligned_ = options_.history->aligned;
-    return;
-  }
-  LINSCAN_CHECK(teacher.blocks() == student.blocks(),
-                kInput,
-                "--loss {}: no plan says which of the teacher's {} blocks each of the {} blocks of "
-                "{} stands for ({}); use kl and ce",
-                losses,
-                teacher.blocks(),
-                student.blocks(),
-                options_.student.string(),
-                options_.history ? "its linscan_plan.json is of another model than this teacher"
-                                 : "it has no linscan_plan.json");
-  aligned_.resize(static_cast<size_t>(student.blocks()));
-  std::iota(aligned_.begin(), aligned_.end(), 1);
 }
 
 TrainChoice Distillation::choose_weights() const {
@@ -198,12 +92,13 @@ TrainChoice Distillation::choose_weights() const {
     choice.blocks = options_.history->projections;
   }
   if (automatic && choice.blocks.empty()) {
-    LINSCAN_CHECK(choice.kind == TrainChoice::Kind::kMaps,
-                  kInput,
-                  "--train projections:auto: {} of {} names no fitted projections; name the blocks: "
-                  "projections:BLOCK,...",
-                  options_.history ? "the linscan_plan.json" : "no linscan_plan.json",
-                  options_.student.string());
+    LINSCAN_CHECK(
+        choice.kind == TrainChoice::Kind::kMaps,
+        kInput,
+        "--train projections:auto: {} of {} names no fitted projections; name the blocks: "
+        "projections:BLOCK,...",
+        options_.history ? "the linscan_plan.json" : "no linscan_plan.json",
+        options_.student.string());
   }
   for (const int64_t block : choice.blocks) {
     LINSCAN_CHECK(block < student_source_.config.blocks(),
@@ -215,31 +110,8 @@ TrainChoice Distillation::choose_weights() const {
   return choice;
 }
 
-ExportForm Distillation::own_form() const {
-  const EditedModel model = EditedModel::unchanged(student_source_);
-  const std::string reason = why_not(model, ExportForm::kStock);
-  if (reason.empty()) {
-    return ExportForm::kStock;
-  }
-  for (const ExportForm form : {ExportForm::kRemoteCode, ExportForm::kNemotron}) {
-    if (why_not(model, form).empty()) {
-      return form;
-    }
-  }
-  fail_unsupported("{}: cannot be written again: {}", options_.student.string(), reason);
-}
-
 void Distillation::prepare_text() {
-  std::vector<fs::path> texts;
-  for (const auto* files : {&options_.data, &options_.held_out}) {
-    std::ranges::copy_if(*files, std::back_inserter(texts), holds_text);
-  }
-  std::optional<Tokenizer> tokenizer;
-  if (!texts.empty()) {
-    tokenizer.emplace(Tokenizer::load(options_.student));
-    require_tokenizer_fits(*tokenizer, student_source_.config.vocabulary);
-    check_tokenizers(texts, *tokenizer);
-  }
+  const std::optional<Tokenizer> tokenizer = shared_tokenizer(options_, student_source_);
   text_.emplace(
       TrainingTextOptions{.data = options_.data,
                           .held_out = options_.held_out,

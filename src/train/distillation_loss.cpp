@@ -91,14 +91,13 @@ DistillationWeights parse_distillation_weights(std::string_view text) {
     const std::string_view name = item.substr(0, equals);
     const Member member = member_of(name, text);
     const std::string mark = fmt::format(",{},", name);
-    LINSCAN_CHECK(seen.find(mark) == std::string::npos,
-                  kUsage,
-                  "--loss {}: '{}' is given twice",
-                  text,
-                  name);
+    LINSCAN_CHECK(
+        seen.find(mark) == std::string::npos, kUsage, "--loss {}: '{}' is given twice", text, name);
     seen += mark.substr(1);
     weights.*member = parse_weight(
-        equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), item, text);
+        equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1),
+        item,
+        text);
     if (comma == std::string_view::npos) {
       break;
     }

@@ -40,9 +40,9 @@ at::Tensor regularizer(const std::vector<at::Tensor>& stream,
   for (size_t i = first; i < stream.size(); ++i) {
     const bool last = i + 1 == stream.size();
     const at::Tensor& after = last && options.post_norm ? normed : stream[i];
-    total = total + (options.kind == RegularizerKind::kCosine
-                         ? cosine_distance(after, stream[i - 1])
-                         : (after - stream[i - 1]).square().sum());
+    total =
+        total + (options.kind == RegularizerKind::kCosine ? cosine_distance(after, stream[i - 1])
+                                                          : (after - stream[i - 1]).square().sum());
     ++pairs;
   }
   const double rows = static_cast<double>(stream.front().size(0));

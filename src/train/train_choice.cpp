@@ -10,7 +10,8 @@
 namespace linscan {
 namespace {
 
-constexpr std::string_view kForms = "all, maps, last:BLOCKS, lora:RANK, projections:auto or projections:BLOCK,...";
+constexpr std::string_view kForms =
+    "all, maps, last:BLOCKS, lora:RANK, projections:auto or projections:BLOCK,...";
 
 std::optional<int64_t> whole_number(std::string_view text) {
   int64_t value = 0;

@@ -85,6 +85,13 @@ class DistillationObjective : public Objective {
   Json evaluate() override;
 
  private:
+  // The losses on logits, with their weights and times `weight`. Gradients go to the head's
+  // parameters at once, and those of the student's normed states to `gradient`.
+  LossParts prediction_losses(const TrainBatch& batch,
+                              const ForwardStates& teacher,
+                              const ForwardStates& student,
+                              double weight,
+                              at::Tensor* gradient);
   // Appends the losses on states, with their weights and times `weight`.
   void add_state_losses(const ForwardStates& teacher,
                         const ForwardStates& student,

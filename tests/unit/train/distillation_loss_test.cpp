@@ -80,7 +80,8 @@ TEST(KlDivergence, SureTeacher_StaysFinite) {
   const at::Tensor teacher = at::tensor({900.0, 0.0, -900.0}).unsqueeze(0);
   const at::Tensor student = at::tensor({0.0, 0.0, 0.0}).unsqueeze(0);
   for (const int64_t top : {0, 1}) {
-    EXPECT_NEAR(kl_divergence(teacher, student, {.top_k = top}).item<double>(), std::log(3.0), 1e-5);
+    EXPECT_NEAR(
+        kl_divergence(teacher, student, {.top_k = top}).item<double>(), std::log(3.0), 1e-5);
   }
 }
 
@@ -105,8 +106,17 @@ TEST(ParseDistillationWeights, Lists_NamedOnesAreSetOthersAreZero) {
 }
 
 TEST(ParseDistillationWeights, OtherTexts_AreRefused) {
-  for (const char* text :
-       {"", "kl", "kl=", "kl=x", "kl=-1", "kl=nan", "kl=inf", "kl=1,kl=2", "kl=0", "l2=1", "kl=1,"}) {
+  for (const char* text : {"",
+                           "kl",
+                           "kl=",
+                           "kl=x",
+                           "kl=-1",
+                           "kl=nan",
+                           "kl=inf",
+                           "kl=1,kl=2",
+                           "kl=0",
+                           "l2=1",
+                           "kl=1,"}) {
     SCOPED_TRACE(text);
     try {
       parse_distillation_weights(text);
