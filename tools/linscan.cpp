@@ -31,6 +31,7 @@ constexpr Command kCommands[] = {
     {"pretrain-reg", "train a decoder from random weights with the paper's regulariser"},
     {"prune", "remove blocks, or fold what they did into the block before them"},
     {"linearize", "fitted linear maps in place of blocks or of their attention"},
+    {"distill", "heal an edited model against the one it was made of"},
     {"ladder", "perplexity and benchmarks as more and more blocks are edited"},
     {"report", "table or HTML report of a saved result"},
     {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},

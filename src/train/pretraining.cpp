@@ -19,11 +19,9 @@
 #include "linscan/model/model.h"
 #include "linscan/model/model_writer.h"
 #include "linscan/model/random_model.h"
-#include "linscan/text/shards.h"
 #include "linscan/text/tokenizer.h"
-#include "linscan/text/window_order.h"
-#include "linscan/text/windows.h"
 #include "linscan/train/language_model.h"
+#include "train/training_text.h"
 
 namespace linscan {
 namespace {
@@ -44,8 +42,6 @@ class Pretraining {
   Json architecture() const;
   void prepare_model();
   void prepare_text();
-  TokenWindows held_out_windows(std::optional<TokenRange> range) const;
-  TrainBatch batch(int64_t step, int64_t micro) const;
   void measure(int64_t done);
   Json config() const;
   Json document(const TrainResult& result) const;
@@ -54,9 +50,7 @@ class Pretraining {
   fs::path folder_;
   std::optional<Tokenizer> tokenizer_;
   std::optional<Model> source_;
-  std::optional<TokenShards> shards_;
-  std::optional<WindowOrder> order_;
-  TokenWindows held_out_;
+  std::optional<TrainingText> text_;
   std::vector<TrainBatch> held_out_batches_;
   std::optional<TrainableModel> model_;
 };
@@ -118,67 +112,19 @@ void Pretraining::prepare_model() {
                 source_->config.max_positions);
 }
 
-// Ids that config.json names; nothing where it names none, or a list.
-std::optional<int32_t> special_token(const Json& config, const char* key) {
-  const auto found = config.find(key);
-  return found != config.end() && found->is_number_integer() ? std::optional(found->get<int32_t>())
-                                                             : std::nullopt;
-}
-
 void Pretraining::prepare_text() {
-  const Json& config = source_->checkpoint.config();
-  ShardRequest request{.inputs = options_.data,
-                       .tokenizer = &*tokenizer_,
-                       .text_field = options_.text_field,
-                       .bos = special_token(config, "bos_token_id"),
-                       .vocabulary_size = source_->config.vocabulary};
-  if (const auto eos = special_token(config, "eos_token_id"); eos != request.bos) {
-    request.eos = eos;
-  }
-  shards_.emplace(
-      open_or_write_shards(request, options_.shards.empty() ? folder_ / "data" : options_.shards));
-  TokenRange training{0, shards_->tokens()};
-  std::optional<TokenRange> rest;
-  if (options_.held_out.empty()) {
-    const TokenShards::Split split = shards_->split(options_.held_out_share);
-    training = split.training;
-    rest = split.held_out;
-  }
-  order_.emplace(training, options_.context, options_.run.seed);
-  held_out_ = held_out_windows(rest);
-  held_out_batches_ = next_token_batches(held_out_, kEvaluationRows);
-}
-
-TokenWindows Pretraining::held_out_windows(std::optional<TokenRange> range) const {
-  const WindowOptions windows{.max_tokens = options_.held_out_tokens,
-                              .context = options_.context,
-                              .text_field = options_.text_field};
-  const int64_t vocabulary = source_->config.vocabulary;
-  if (!range) {
-    return read_windows(options_.held_out, &*tokenizer_, vocabulary, windows);
-  }
-  std::vector<std::vector<int32_t>> documents;
-  int64_t tokens = 0;
-  for (int64_t i = 0; i < shards_->documents() && tokens < options_.held_out_tokens; ++i) {
-    const int64_t begin = shards_->document_begin(i);
-    if (begin >= range->first) {
-      documents.emplace_back(static_cast<size_t>(shards_->document_begin(i + 1) - begin));
-      shards_->copy(begin, std::span<int32_t>(documents.back()));
-      tokens += static_cast<int64_t>(documents.back().size());
-    }
-  }
-  return cut_windows(documents, options_.data.front().string(), vocabulary, windows);
-}
-
-TrainBatch Pretraining::batch(int64_t step, int64_t micro) const {
-  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
-  const int64_t first = (step * options_.run.accumulation(options_.context) + micro) * windows;
-  std::vector<std::vector<int32_t>> rows;
-  for (int64_t i = first; i < first + windows; ++i) {
-    rows.emplace_back(static_cast<size_t>(order_->window_tokens()));
-    shards_->copy(order_->window(i), std::span<int32_t>(rows.back()));
-  }
-  return next_token_batch(rows);
+  text_.emplace(
+      TrainingTextOptions{.data = options_.data,
+                          .held_out = options_.held_out,
+                          .held_out_share = options_.held_out_share,
+                          .held_out_tokens = options_.held_out_tokens,
+                          .text_field = options_.text_field,
+                          .shards = options_.shards.empty() ? folder_ / "data" : options_.shards,
+                          .context = options_.context,
+                          .seed = options_.run.seed},
+      &*tokenizer_,
+      *source_);
+  held_out_batches_ = next_token_batches(text_->held_out(), kEvaluationRows);
 }
 
 // Mean over blocks of a held-out score.
@@ -202,7 +148,7 @@ void Pretraining::measure(int64_t done) {
   options.device = options_.run.device;
   options.dtype = "fp32";
   options.memory_limit = options_.run.memory_limit;
-  Analysis analysis = analyze(model_->edited(/*as_stored=*/false), held_out_, options);
+  Analysis analysis = analyze(model_->edited(/*as_stored=*/false), text_->held_out(), options);
   LINSCAN_CHECK(analysis.failure.empty(), kNumeric, "{}", analysis.failure);
   analysis.result["training"] = {{"step", done}, {"tokens", done * options_.run.batch_tokens}};
   fs::create_directories(folder_ / "linearity");
@@ -214,7 +160,7 @@ Json Pretraining::config() const {
   const RegularizerOptions& reg = options_.regularizer;
   Json config = options_.run.decisive();
   config.update({{"context", options_.context},
-                 {"data_sha256", shards_->sha256()},
+                 {"data_sha256", text_->shards().sha256()},
                  {"weights_sha256", source_->checkpoint.weights_sha256()},
                  {"regularizer",
                   {{"kind", name(reg.kind)},
@@ -245,14 +191,7 @@ Json Pretraining::document(const TrainResult& result) const {
   Json document = {{"schema", "linscan.training/1"},
                    {"command", "pretrain-reg"},
                    {"model", describe_model(*source_)},
-                   {"data",
-                    {{"files", Json::array()},
-                     {"tokens", shards_->tokens()},
-                     {"documents", shards_->documents()},
-                     {"windows", order_->windows()},
-                     {"ctx", options_.context},
-                     {"sha256", shards_->sha256()},
-                     {"held_out_tokens", held_out_.ids.size()}}},
+                   {"data", text_->describe()},
                    {"compute",
                     {{"device", model_->device().str()},
                      {"threads", threads()},
@@ -267,9 +206,6 @@ Json Pretraining::document(const TrainResult& result) const {
                    {"evaluation", result.evaluation},
                    {"linearity", dynamics},
                    {"checkpoint", result.checkpoint.string()}};
-  for (const fs::path& file : options_.data) {
-    document["data"]["files"].push_back(file.string());
-  }
   return document;
 }
 
@@ -285,13 +221,13 @@ Json Pretraining::run() {
                  options_.run.seed);
   log::info("{} parameters, {} training tokens in windows of {}, {} held out",
             model_->trained_numbers(),
-            order_->windows() * options_.context,
+            text_->order().windows() * options_.context,
             options_.context,
-            held_out_.ids.size());
+            text_->held_out().ids.size());
   const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
   LanguageModelObjective objective(
       *model_,
-      [this](int64_t step, int64_t micro) { return batch(step, micro); },
+      [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
       held_out_batches_,
       {.regularizer = options_.regularizer,
        .checkpointing = options_.run.checkpointing,

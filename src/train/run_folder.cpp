@@ -113,14 +113,19 @@ TrainingProgress progress_from(const Json& json) {
 
 }  // namespace
 
+void RunFolder::require_new(const fs::path& folder) {
+  LINSCAN_CHECK(!fs::exists(folder / "train.jsonl") && !fs::exists(folder / "checkpoints"),
+                kInput,
+                "{}: holds a training already; go on with it by --resume, or choose another folder",
+                folder.string());
+}
+
 RunFolder::RunFolder(fs::path folder, bool resume)
     : folder_(std::move(folder)), log_(folder_ / "train.jsonl") {
   const fs::path checkpoints_folder = folder_ / "checkpoints";
-  const bool has_run = fs::exists(log_) || fs::exists(checkpoints_folder);
-  LINSCAN_CHECK(resume || !has_run,
-                kInput,
-                "{}: holds a training already; go on with it by --resume, or choose another folder",
-                folder_.string());
+  if (!resume) {
+    require_new(folder_);
+  }
   std::error_code error;
   fs::create_directories(checkpoints_folder, error);
   LINSCAN_CHECK(

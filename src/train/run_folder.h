@@ -30,6 +30,8 @@ struct TrainingProgress {
 class RunFolder {
  public:
   RunFolder(std::filesystem::path folder, bool resume);
+  // Throws Error(kInput) where the folder holds a training already: before the work, not after it.
+  static void require_new(const std::filesystem::path& folder);
 
   // Steps of the complete checkpoints, ascending.
   std::vector<int64_t> checkpoints() const;

@@ -10,7 +10,8 @@
 namespace linscan {
 namespace {
 
-constexpr std::string_view kForms = "all, maps, last:BLOCKS, lora:RANK or projections:BLOCK,...";
+constexpr std::string_view kForms =
+    "all, maps, last:BLOCKS, lora:RANK, projections:auto or projections:BLOCK,...";
 
 std::optional<int64_t> whole_number(std::string_view text) {
   int64_t value = 0;
@@ -49,6 +50,9 @@ std::optional<TrainChoice> parse(std::string_view text) {
   const std::string_view what = text.substr(0, colon);
   const std::string_view argument = text.substr(colon + 1);
   if (what == "projections") {
+    if (argument == "auto") {
+      return TrainChoice{TrainChoice::Kind::kProjections, 0, {}};
+    }
     return with_blocks(argument);
   }
   const std::optional<int64_t> count = whole_number(argument);
@@ -72,7 +76,9 @@ std::string to_string(const TrainChoice& choice) {
     case TrainChoice::Kind::kAll:
       return "all";
     case TrainChoice::Kind::kMaps:
-      return "maps";
+      return choice.blocks.empty()
+                 ? "maps"
+                 : fmt::format("maps, projections:{}", fmt::join(choice.blocks, ","));
     case TrainChoice::Kind::kProjections:
       return fmt::format("projections:{}", fmt::join(choice.blocks, ","));
     case TrainChoice::Kind::kLast:

@@ -85,15 +85,19 @@ TrainableModel::TrainableModel(const Model& source,
 
 bool TrainableModel::trains(const WeightKey& key) const {
   const int64_t blocks = config().blocks();
+  const bool projection = (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
+                          std::ranges::find(choice_.blocks, key.block) != choice_.blocks.end();
   switch (choice_.kind) {
     case TrainChoice::Kind::kAll:
       return true;
     case TrainChoice::Kind::kMaps:
-      return is_map(key.slot);
+      return is_map(key.slot) || projection;
     case TrainChoice::Kind::kProjections:
-      return (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
-             std::ranges::find(choice_.blocks, key.block) != choice_.blocks.end();
+      return projection;
     case TrainChoice::Kind::kLast:
+      if (key.slot == Slot::kHead && config().tied_head) {
+        return false;  // it is the embedding
+      }
       return key.block == kOutsideBlocks ? key.slot >= Slot::kFinalNormWeight
                                          : key.block >= blocks - choice_.count;
     case TrainChoice::Kind::kLora:
@@ -105,9 +109,6 @@ bool TrainableModel::trains(const WeightKey& key) const {
 void TrainableModel::take_weight(const WeightKey& key, const MappedWeight& weight) {
   const bool trained = trains(key);
   at::Tensor& taken = taken_[weight.tensor];
-  if (trained && taken.defined() && !taken.requires_grad()) {
-    taken = at::Tensor();  // a tied head is trained, the embedding is not: they part
-  }
   if (!taken.defined()) {
     const at::Tensor stored =
         decode_weight(tensor_from_view(*weight.tensor), weight.transform, config());

@@ -21,7 +21,7 @@ def test_every_metric_is_defined_in_the_docs():
     assert not [path for path in damage if f"`{path}`" not in page]
 
 
-@pytest.mark.parametrize("command,option", [("analyze", "--data"), ("eval", "--ppl"), ("prune", "--blocks"), ("ladder", "--max-drop")])
+@pytest.mark.parametrize("command,option", [("analyze", "--data"), ("eval", "--ppl"), ("prune", "--blocks"), ("ladder", "--max-drop"), ("distill", "--train")])
 def test_every_option_is_in_the_docs(command, option):
     text = harness.run(f"linscan-{command}", "--help", check=0).stdout
     page = (harness.ROOT / "docs" / f"{command}.md").read_text()

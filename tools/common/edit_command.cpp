@@ -9,13 +9,14 @@
 #include <nlohmann/json.hpp>
 
 #include "common/output.h"
+#include "common/plan_file.h"
 #include "linscan/base/device.h"
 #include "linscan/base/error.h"
 #include "linscan/base/files.h"
 #include "linscan/base/log.h"
 #include "linscan/base/system.h"
 #include "linscan/base/version.h"
-#include "linscan/edit/verification.h"
+#include "linscan/eval/verification.h"
 #include "linscan/io/checkpoint_writer.h"
 #include "linscan/model/description.h"
 #include "linscan/report/edit_report.h"
@@ -24,9 +25,6 @@ namespace linscan::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kPlanFile = "linscan_plan.json";
-constexpr const char* kPlanSchema = "linscan.edit-plan/1";
 
 // The run, from the model to the edited one.
 class EditCommand {
@@ -58,19 +56,6 @@ class EditCommand {
   std::string weights_sha256_;
   Json result_;
 };
-
-Json read_plan_file(const std::string& path) {
-  Json plan = read_json_file(path);
-  LINSCAN_CHECK(plan.is_object() && plan.contains("schema") && plan.at("schema") == kPlanSchema &&
-                    plan.contains("model") && plan.at("model").is_object() &&
-                    plan.at("model").contains("weights_sha256") &&
-                    plan.at("model").at("weights_sha256").is_string(),
-                kInput,
-                "{}: not a plan (\"schema\": \"{}\") with the hash of its model",
-                path,
-                kPlanSchema);
-  return plan;
-}
 
 EditDecision EditCommand::read_plan() {
   const Json json = read_plan_file(o_.plan);

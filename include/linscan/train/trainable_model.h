@@ -21,18 +21,20 @@ namespace linscan {
 struct TrainChoice {
   enum class Kind {
     kAll,
-    kMaps,         // the maps that stand in place of blocks or of their attention
+    kMaps,         // the maps that stand in place of blocks or of their attention, and the down
+                   // projections of `blocks`, which stand for those that were fitted
     kProjections,  // the down projections of the given blocks: what fold and refit solve
-    kLast,         // the last `count` blocks, the final norm and the head
+    kLast,         // the last `count` blocks, the final norm and, unless it is tied, the head
     kLora,         // rank-`count` additions to the matrices of all blocks (Hu et al. 2021)
   } kind = Kind::kAll;
   int64_t count = 0;
-  std::vector<int64_t> blocks;  // of kProjections: blocks of the model
+  std::vector<int64_t> blocks;  // of kMaps and kProjections: blocks of the model
 
   bool operator==(const TrainChoice&) const = default;
 };
 
-// "all", "maps", "last:3", "lora:8", "projections:2,5". Throws Error(kUsage).
+// "all", "maps", "last:3", "lora:8", "projections:2,5", "projections:auto" (no blocks: who knows
+// how the model was edited adds them). Throws Error(kUsage).
 TrainChoice parse_train_choice(std::string_view text);
 std::string to_string(const TrainChoice& choice);
 

@@ -9,7 +9,7 @@
 #include "linscan/edit/damage.h"
 #include "linscan/edit/edit_data.h"
 #include "linscan/edit/selection.h"
-#include "linscan/edit/verification.h"
+#include "linscan/eval/verification.h"
 #include "linscan/model/model_writer.h"
 #include "unit/analyze/test_windows.h"
 #include "unit/analyze/tiny_llama.h"

@@ -1,4 +1,4 @@
-#include "linscan/edit/verification.h"
+#include "linscan/eval/verification.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>

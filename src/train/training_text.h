@@ -1,0 +1,57 @@
+// The text of a training: shards that are written once, the order of their windows, and what is
+// held out of them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "linscan/model/model.h"
+#include "linscan/text/shards.h"
+#include "linscan/text/tokenizer.h"
+#include "linscan/text/window_order.h"
+#include "linscan/text/windows.h"
+#include "linscan/train/language_model.h"
+#include "linscan/train/run_options.h"
+
+namespace linscan {
+
+struct TrainingTextOptions {
+  std::vector<std::filesystem::path> data;
+  std::vector<std::filesystem::path> held_out;  // empty: the last `held_out_share` of the documents
+  double held_out_share = 0.01;
+  int64_t held_out_tokens = 16384;  // at most
+  std::string text_field = "text";
+  std::filesystem::path shards;
+  int64_t context = 512;
+  uint64_t seed = 0;  // of the order
+};
+
+class TrainingText {
+ public:
+  // Opens the shards, or writes them. Documents stand between the special tokens that the model's
+  // config.json names. `tokenizer` may be null where all files are raw ids.
+  TrainingText(const TrainingTextOptions& options, const Tokenizer* tokenizer, const Model& model);
+
+  const TokenShards& shards() const { return *shards_; }
+  const WindowOrder& order() const { return *order_; }
+  const TokenWindows& held_out() const { return held_out_; }
+  // Micro-batch `micro` of step `step`.
+  TrainBatch batch(const RunOptions& run, int64_t step, int64_t micro) const;
+  // "data" of a result.
+  Json describe() const;
+
+ private:
+  void read_held_out(const Tokenizer* tokenizer,
+                     int64_t vocabulary,
+                     const std::optional<TokenRange>& range);
+
+  TrainingTextOptions options_;
+  std::optional<TokenShards> shards_;
+  std::optional<WindowOrder> order_;
+  TokenWindows held_out_;
+};
+
+}  // namespace linscan
