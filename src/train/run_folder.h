@@ -45,7 +45,6 @@ class RunFolder {
   // Parameters and moments of a checkpoint. Throws Error(kInput) where `config` is not that of the
   // checkpoint, naming the keys, or where the file does not fit the model.
   TrainingProgress read_checkpoint(int64_t step,
-                                   const TrainableModel& model,
                                    AdamW& optimizer,
                                    const Json& config) const;
   // Removes all but the newest `keep` (0: none is removed) and `best`.
