@@ -7,7 +7,7 @@
 #   --debug      Debug, into build-debug/
 #   --sanitize   AddressSanitizer and UndefinedBehaviorSanitizer without torch, into build-asan/
 #   --core       without torch (readers, tokenizers, reports only), into build-core/
-#   --werror     warnings in our own code are errors
+#   --werror     warnings in our own code are errors, in this folder from then on
 #   --no-tests   no unit tests
 #   TARGET       what to build; default: everything
 #
@@ -17,7 +17,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 folder=build
-options=(-DCMAKE_BUILD_TYPE=Release -DLINSCAN_WARNINGS_AS_ERRORS=OFF -DLINSCAN_BUILD_TESTS=ON)
+options=(-DCMAKE_BUILD_TYPE=Release -DLINSCAN_BUILD_TESTS=ON)
 targets=()
 for argument in "$@"; do
   case "$argument" in

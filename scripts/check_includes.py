@@ -20,7 +20,7 @@ ARROWS = {
     "analyze": ["model", "text", "stats"],
     "edit": ["analyze", "eval"],
     "eval": ["model", "text", "stats"],
-    "train": ["model", "text", "eval"],
+    "train": ["analyze", "eval"],
     "report": ["base"],
 }
 TORCH_FREE = {"base", "io", "text", "report"}

@@ -2,12 +2,17 @@
 """Compares `linscan eval` with lm-evaluation-harness on the same models and files: scores, log-likelihoods, time.
 
     scripts/compare_lm_eval.py [--venv DIR] [--build DIR] [--models NAME,...] [--tasks NAME,...] [--limit N]
-                               [--batch-sizes 1,16]
+                               [--batch-sizes 1,16] [--threads N] [--repeats N] [--large]
 
     --venv        environment of the harness, made when it is not there (default: ~/.cache/linscan/lm-eval-0.4.13)
     --build       folder of the built tools (default: build)
     --assets      folder with models, benchmarks, tokenizers and corpora (default: ../shared/assets)
     --batch-sizes of the harness; the time compared is that of the fastest
+    --repeats     of both sides; times are medians
+    --large       a random GPT-2 small as well, under the name gpt2-small
+
+Times are CPU seconds: of the harness its likelihood calls alone, of linscan the whole process. Both compute rolling
+perplexity alone.
 
 Not part of the tests: it installs torch and the harness. Prints one table per model; exits 1 when a score differs, a log-likelihood
 by more than 1e-4 or a perplexity by more than 1e-5 of itself.
@@ -18,10 +23,11 @@ import math
 import os
 import pathlib
 import random
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -135,12 +141,16 @@ def run_harness(python, job, folder):
     return json.loads(out.read_text())
 
 
-def run_linscan(tool, model, name, argument, items, threads):
+def run_linscan(tool, model, name, argument, items, threads, repeats):
     command = [tool, model, "--dtype", "fp32", "--format", "json", "--quiet", "--force", "--threads", str(threads)]
-    command += ["--task", f"{name}={argument}", "--items", items] if name else ["--ppl", argument]
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
+    command += ["--task", f"{name}={argument}", "--items", items] if name else ["--ppl", argument, "--ppl-rules", "rolling"]
+    times = []
+    for _ in range(repeats):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    seconds = statistics.median(times)
     if done.returncode != 0:
         return {"failed": done.stderr.strip().splitlines()[-1]}, seconds
     return json.loads(done.stdout), seconds
@@ -150,9 +160,9 @@ def row(name, figures, remark, fine):
     print(f"  {name:<16} {figures:<74} {remark} {'' if fine else '  DIFFERENT'}")
 
 
-def compare_task(tool, model, name, file, harness, seconds, folder, threads):
+def compare_task(tool, model, name, file, harness, seconds, folder, threads, repeats):
     items = folder / "items.jsonl"
-    result, own_seconds = run_linscan(tool, model, name, file, items, threads)
+    result, own_seconds = run_linscan(tool, model, name, file, items, threads, repeats)
     if "failed" in result:
         # A choice without a token of its own: the harness stops, or scores 0 where another choice has the same beginning.
         fine = "no token to score" in result["failed"] and ("failed" in harness or 0.0 in sum(harness["items"], []))
@@ -184,8 +194,8 @@ def compare_task(tool, model, name, file, harness, seconds, folder, threads):
     return fine, seconds, own_seconds
 
 
-def compare_text(tool, model, file, harness, seconds, folder, threads):
-    result, own_seconds = run_linscan(tool, model, "", file, None, threads)
+def compare_text(tool, model, file, harness, seconds, folder, threads, repeats):
+    result, own_seconds = run_linscan(tool, model, "", file, None, threads, repeats)
     figures = result["perplexity"][file]
     total = harness["log_likelihood"]
     expected = {"word": math.exp(-total / harness["words"]), "byte": math.exp(-total / harness["bytes"]),
@@ -206,12 +216,16 @@ def main():
     parser.add_argument("--limit", type=int, default=300, help="lines of every file; 0: all")
     parser.add_argument("--batch-sizes", default="1,16")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--large", action="store_true")
     options = parser.parse_args()
     python = prepare_venv(options.venv)
     tool = options.build / "bin/linscan-eval"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         models = recipes(options.assets)
+        if options.large:
+            models["gpt2-small"] = {**models["gpt2"], "config": {"vocab_size": 50257}}
         if options.models:
             models = {key: models[key] for key in options.models.split(",")}
         files = task_files(options.assets, folder)
@@ -222,20 +236,21 @@ def main():
         texts = text_files(options.assets, folder)
         sizes = [int(size) for size in options.batch_sizes.split(",")]
         runs = [{"model": model, "tasks": files, "texts": texts, "batch_size": size, "threads": options.threads}
-                for model in models for size in sizes]
+                for model in models for size in sizes for _ in range(options.repeats)]
         results = run_harness(python, {"models": models, "folder": str(folder / "models"), "runs": runs}, folder)
         fine = True
         for index, model in enumerate(models):
-            of_model = results[index * len(sizes):(index + 1) * len(sizes)]
+            of_model = results[index * len(sizes) * options.repeats:(index + 1) * len(sizes) * options.repeats]
             print(f"{model}  (harness at batch size {' or '.join(map(str, sizes))}, the faster; linscan: the whole process)")
             totals = [0.0, 0.0]
             for key in [*files, *texts]:
-                seconds = min((r["seconds"].get(key, math.inf) for r in of_model))
+                seconds = min(statistics.median(r["seconds"].get(key, math.inf) for r in of_model[i:i + options.repeats])
+                              for i in range(0, len(of_model), options.repeats))
                 path = folder / "models" / model
                 if key in files:
-                    one = compare_task(tool, path, key, files[key], of_model[0]["tasks"][key], seconds, folder, options.threads)
+                    one = compare_task(tool, path, key, files[key], of_model[0]["tasks"][key], seconds, folder, options.threads, options.repeats)
                 else:
-                    one = compare_text(tool, path, key, of_model[0]["texts"][key], seconds, folder, options.threads)
+                    one = compare_text(tool, path, key, of_model[0]["texts"][key], seconds, folder, options.threads, options.repeats)
                 fine = one[0] and fine
                 totals = [totals[0] + one[1], totals[1] + one[2]]
             if totals[1]:

@@ -28,6 +28,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
     {"eval", "perplexity, benchmarks, distance from another model"},
+    {"pretrain-reg", "train a decoder from random weights with the paper's regulariser"},
     {"prune", "remove blocks, or fold what they did into the block before them"},
     {"linearize", "fitted linear maps in place of blocks or of their attention"},
     {"ladder", "perplexity and benchmarks as more and more blocks are edited"},
@@ -36,6 +37,7 @@ constexpr Command kCommands[] = {
     {"check", "fail when a model's figures moved from their baseline"},
     {"info", "what a checkpoint is, and whether it is supported"},
     {"tokenize", "token ids of texts, one JSON array per record"},
+    {"train-tokenizer", "a tokenizer trained on your own text"},
     {"doctor", "what this build and this machine can do"},
 };
 
@@ -44,7 +46,7 @@ void print_help() {
              linscan::version());
   fmt::print("Usage: linscan COMMAND [OPTIONS]\n\nCommands:\n");
   for (const Command& command : kCommands) {
-    fmt::print("  {:<10} {}\n", command.name, command.summary);
+    fmt::print("  {:<15} {}\n", command.name, command.summary);
   }
   fmt::print("\nlinscan COMMAND --help shows the options of a command.\n");
 }

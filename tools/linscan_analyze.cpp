@@ -21,6 +21,7 @@
 #include "linscan/base/log.h"
 #include "linscan/base/system.h"
 #include "linscan/edit/damage.h"
+#include "linscan/edit/spans.h"
 #include "linscan/model/description.h"
 #include "linscan/model/model.h"
 #include "linscan/report/report.h"
@@ -39,6 +40,7 @@ struct AnalyzeOptions {
   bool dry_run = false;
   std::vector<std::string> metrics = {"linearity", "baselines", "geometry", "tokens"};
   int64_t folds = 5;
+  int64_t spans = 0;
   bool paper = false;
   std::string dump_activations;
   std::string format = "table";
@@ -91,6 +93,15 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{100}))
       ->type_name("K");
+  app.add_option(
+         "--spans",
+         o.spans,
+         "Fit linear maps of all spans of up to S blocks too: what they explain of the update, "
+         "and with the metrics of damage what they cost, under \"spans\" in the JSON; a second "
+         "pass. 0: none")
+      ->group("Method")
+      ->check(CLI::Range(int64_t{0}, int64_t{1000}))
+      ->type_name("S");
   app.add_flag(
          "--paper", o.paper, "The published protocol: 128 chunks of 512 characters, in sample")
       ->group("Method");
@@ -160,6 +171,7 @@ Json effective_config(const AnalyzeOptions& o, const Json& result) {
           {"memory-limit", o.compute.memory_limit},
           {"metrics", o.metrics},
           {"folds", o.folds},
+          {"spans", o.spans},
           {"paper", o.paper}};
 }
 
@@ -221,6 +233,17 @@ void run(const AnalyzeOptions& o) {
   Analysis analysis = analyze(model, windows, options);
   if (options.metrics.damage && analysis.failure.empty()) {
     add_damage(model, windows, damage_options(model, options), analysis.result);
+  }
+  if (o.spans > 0 && analysis.failure.empty()) {
+    const DamageOptions damage = damage_options(model, options);
+    add_spans(model,
+              windows,
+              {.longest = o.spans,
+               .damage = options.metrics.damage,
+               .sample_tokens = damage.sample_tokens,
+               .seed = damage.seed,
+               .variants = damage.variants},
+              analysis.result);
   }
   analysis.result["config"] = effective_config(o, analysis.result);
   if (!o.out.empty()) {

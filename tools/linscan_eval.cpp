@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/compute_options.h"
@@ -16,6 +17,7 @@
 #include "linscan/base/log.h"
 #include "linscan/base/system.h"
 #include "linscan/eval/evaluation.h"
+#include "linscan/eval/perplexity.h"
 #include "linscan/eval/task.h"
 #include "linscan/model/model.h"
 #include "linscan/report/evaluation.h"
@@ -32,7 +34,12 @@ struct EvalOptions {
   std::string model;
   std::vector<std::string> texts;
   std::vector<std::string> tasks;  // NAME=FILE
+  std::vector<std::string> rules = {"chunked", "rolling"};
   std::string kl_against;
+
+  bool has_rule(std::string_view rule) const {
+    return std::ranges::find(rules, rule) != rules.end();
+  }
   int64_t context = 0;
   int64_t stride = 0;
   int64_t limit = 0;
@@ -72,6 +79,12 @@ void add_data_options(CLI::App& app, EvalOptions& o) {
 }
 
 void add_method_options(CLI::App& app, EvalOptions& o) {
+  app.add_option("--ppl-rules", o.rules, "Which perplexities of a text: chunked, rolling")
+      ->group("Method")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"chunked", "rolling"}))
+      ->capture_default_str()
+      ->type_name("LIST");
   app.add_option("--ctx",
                  o.context,
                  "Window of chunked perplexity in tokens; 0: 2,048 or the model's length, "
@@ -141,7 +154,17 @@ EvaluationOptions to_evaluation(const EvalOptions& o) {
     if (options.texts.empty()) {
       fail(ErrorKind::kUsage, "--kl-against compares predictions on texts: name one with --ppl");
     }
+    if (!o.has_rule("chunked")) {
+      fail(ErrorKind::kUsage,
+           "--kl-against compares predictions on chunked windows: --ppl-rules leaves them out");
+    }
     options.reference = o.kl_against;
+  }
+  const auto raw = std::ranges::find_if(options.texts, holds_raw_ids);
+  if (raw != options.texts.end() && !o.has_rule("chunked")) {
+    fail(ErrorKind::kUsage,
+         "--ppl {}: raw token ids have chunked perplexity only, and --ppl-rules leaves it out",
+         raw->string());
   }
   if (!o.items.empty() && options.tasks.empty()) {
     fail(ErrorKind::kUsage, "--items lists the items of tasks: name one with --task");
@@ -151,6 +174,8 @@ EvaluationOptions to_evaluation(const EvalOptions& o) {
   }
   options.context = o.context;
   options.stride = o.stride;
+  options.chunked = o.has_rule("chunked");
+  options.rolling = o.has_rule("rolling");
   options.limit = o.limit;
   options.max_length = o.max_length;
   options.text_field = o.text_field;
@@ -169,6 +194,7 @@ Json effective_config(const EvalOptions& o, const Json& result) {
                  {"task", o.tasks},
                  {"limit", o.limit},
                  {"text-field", o.text_field},
+                 {"ppl-rules", o.rules},
                  {"ctx", result["protocol"]["ctx"]},
                  {"stride", result["protocol"]["stride"]},
                  {"max-length", result["protocol"]["max_length"]},

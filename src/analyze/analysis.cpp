@@ -248,7 +248,14 @@ Json plan_analysis(const Model& model,
   return plan;
 }
 
-Analysis analyze(const Model& model, const TokenWindows& windows, const AnalysisOptions& options) {
+namespace {
+
+// edited  nullptr: the model as it is on disk.
+Analysis run_analysis(const Model& model,
+                      const EditedModel* edited,
+                      const TokenWindows& windows,
+                      const AnalysisOptions& options) {
+  const DecoderConfig& config = edited == nullptr ? model.config : edited->config;
   const auto start = std::chrono::steady_clock::now();
   const Setup setup = prepare(model, windows, options);
   const std::vector<std::string> warnings = collect_warnings(model, windows, setup, options);
@@ -258,7 +265,7 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
 
   StatisticsSink statistics({.metrics = options.metrics,
                              .folds = setup.folds.folds,
-                             .blocks = model.config.blocks(),
+                             .blocks = config.blocks(),
                              .sampled_rows = setup.sampled_rows,
                              .two_nn = {.kept_share = options.paper ? kPaperKeptShare : 0.9},
                              .workers = setup.memory.workers});
@@ -268,10 +275,15 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
     sinks.push_back(&statistics);
   }
   if (options.dump_activations) {
-    sinks.push_back(
-        &dump.emplace(*options.dump_activations, model.config, windows, setup.schedule));
+    sinks.push_back(&dump.emplace(*options.dump_activations, config, windows, setup.schedule));
   }
-  Engine engine(model, windows, setup.schedule, setup.memory, setup.compute_dtype, setup.device);
+  const EditedModel unchanged = EditedModel::unchanged(model);
+  Engine engine(edited == nullptr ? unchanged : *edited,
+                windows,
+                setup.schedule,
+                setup.memory,
+                setup.compute_dtype,
+                setup.device);
   const std::optional<BadWeights> bad = engine.run(sinks);
   if (dump && !bad) {
     dump->commit();
@@ -288,7 +300,11 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
   Json& result = analysis.result;
   result["schema"] = "linscan.analysis/1";
   result["model"] = describe_model(model);
-  result["model"]["weights_sha256"] = engine.weights_sha256();
+  if (edited == nullptr) {
+    result["model"]["weights_sha256"] = engine.weights_sha256();
+  } else {
+    result["model"]["blocks"] = config.blocks();
+  }
   result["data"] = describe_data(windows, options);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -313,8 +329,20 @@ Analysis analyze(const Model& model, const TokenWindows& windows, const Analysis
   result["plan"] = setup.memory.to_json();
   result["warnings"] = warnings;
   result["metrics"] = describe_metrics(options.metrics);
-  add_scores(statistics, model.config.blocks(), bad ? bad->reason : "", result);
+  add_scores(statistics, config.blocks(), bad ? bad->reason : "", result);
   return analysis;
+}
+
+}  // namespace
+
+Analysis analyze(const Model& model, const TokenWindows& windows, const AnalysisOptions& options) {
+  return run_analysis(model, nullptr, windows, options);
+}
+
+Analysis analyze(const EditedModel& model,
+                 const TokenWindows& windows,
+                 const AnalysisOptions& options) {
+  return run_analysis(*model.source, &model, windows, options);
 }
 
 }  // namespace linscan

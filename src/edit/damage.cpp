@@ -7,32 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "linscan/analyze/folds.h"
+#include "edit/held_out_split.h"
 #include "linscan/analyze/rank_correlation.h"
 #include "linscan/edit/selection.h"
 
 namespace linscan {
 namespace {
-
-constexpr int64_t kFolds = 10;  // one of them is held out
-
-// Windows of the held-out fold up to the sample's size; the first one in any case.
-EditData split(const TokenWindows& windows, const DamageOptions& options) {
-  const FoldPlan folds = assign_folds(windows, kFolds, options.seed);
-  EditData data{&windows, {}};
-  int64_t sampled = 0;
-  for (size_t w = 0; w < windows.windows.size(); ++w) {
-    Role role = Role::kFit;
-    if (folds.folds == 1) {
-      role = Role::kBoth;
-    } else if (folds.fold_of_window[w] == 0) {
-      role = sampled < options.sample_tokens ? Role::kMeasure : Role::kUnused;
-      sampled += windows.windows[w].length;
-    }
-    data.roles.push_back(role);
-  }
-  return data;
-}
 
 Json damage_of(const Measure& unedited, const Measure& edited) {
   return {{"ce", edited.cross_entropy - unedited.cross_entropy},
@@ -51,7 +31,7 @@ void add_damage(const Model& model,
                 const DamageOptions& options,
                 Json& result) {
   const int64_t blocks = model.config.blocks();
-  const EditData data = split(windows, options);
+  const EditData data = split_held_out(windows, options.sample_tokens, options.seed);
   const bool maps = data.fit_tokens() > model.config.hidden + 1;
   std::vector<EditPlan> plans;
   for (const Method method : {Method::kRemove, Method::kLinear}) {
@@ -61,6 +41,7 @@ void add_damage(const Model& model,
   }
   VariantOptions variants = options.variants;
   variants.progress = "damage";
+  variants.keep_weights = false;
   // A model of one block has nothing left without it.
   const bool removable = blocks > 1;
   const VariantRun run =

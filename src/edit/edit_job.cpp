@@ -20,10 +20,6 @@ constexpr int64_t kSearchTokens = 16;  // enough to tell sets of blocks apart
 constexpr int64_t kLeastTokens = 16384;
 constexpr int64_t kLeastSearchTokens = 4096;
 
-bool fits_maps(Method method) {
-  return method != Method::kRemove && method != Method::kNoAttention;
-}
-
 std::vector<Recipe> expand_targets(const EditRequest& request) {
   std::vector<Recipe> recipes;
   for (const Recipe& recipe : request.recipes) {
@@ -36,29 +32,33 @@ std::vector<Recipe> expand_targets(const EditRequest& request) {
   return recipes;
 }
 
-int64_t search_tokens(const DecoderConfig& config,
-                      const std::vector<Recipe>& recipes,
-                      const EditRequest& request) {
-  if (request.search_tokens > 0) {
-    return request.search_tokens;
-  }
+// Numbers of a row of unknowns that the largest fit of any recipe solves for.
+int64_t most_columns(const DecoderConfig& config, std::span<const Recipe> recipes) {
   int64_t columns = 0;
   for (const Recipe& recipe : recipes) {
     columns = std::max(columns, unknown_columns(config, recipe.on({config.blocks() - 1})));
   }
-  return std::max(kLeastSearchTokens, kSearchTokens * columns);
+  return columns;
 }
 
-// Of several recipes on one set of blocks each, the one that predicts best.
+int64_t search_tokens(const DecoderConfig& config,
+                      std::span<const Recipe> recipes,
+                      const EditRequest& request) {
+  return request.search_tokens > 0
+             ? request.search_tokens
+             : std::max(kLeastSearchTokens, kSearchTokens * most_columns(config, recipes));
+}
+
+// Of several recipes on the same blocks, the one that predicts best.
 Recipe cheapest(const Model& model,
                 const EditData& data,
                 const std::vector<Recipe>& recipes,
-                const std::vector<std::vector<int64_t>>& blocks,
+                const std::vector<int64_t>& blocks,
                 const VariantOptions& options,
                 std::vector<Search>& searches) {
   std::vector<EditPlan> plans;
-  for (size_t i = 0; i < recipes.size(); ++i) {
-    plans.push_back(recipes[i].on(blocks[i]));
+  for (const Recipe& recipe : recipes) {
+    plans.push_back(recipe.on(blocks));
   }
   const VariantRun run = run_variants(model, data, plans, options);
   size_t best = 0;
@@ -67,10 +67,7 @@ Recipe cheapest(const Model& model,
     if (measure.cross_entropy < run.variants[best].measure.cross_entropy) {
       best = i;
     }
-    Search search{recipes[i], {}};
-    search.rounds.resize(1);
-    search.rounds.front().trials.push_back({blocks[i], measure});
-    searches.push_back(std::move(search));
+    searches.push_back({recipes[i], {Round{{Trial{blocks, measure}}}}});
   }
   return recipes[best];
 }
@@ -121,6 +118,9 @@ EditDecision decide_by_loss(const Model& model,
 
 EditDecision decide(const Model& model, const EditWindows& windows, const EditRequest& request) {
   std::vector<Recipe> recipes = expand_targets(request);
+  for (const Recipe& recipe : recipes) {
+    validate_plan(model.config, recipe.how);  // what does not depend on the blocks
+  }
   const EditData data = windows.for_search(search_tokens(model.config, recipes, request));
   EditDecision decision;
   if (!request.blocks.empty()) {
@@ -147,12 +147,7 @@ EditDecision decide(const Model& model, const EditWindows& windows, const EditRe
   if (recipes.size() > 1) {
     VariantOptions options = request.variants;
     options.progress = "choose method";
-    decision.recipe = cheapest(model,
-                               data,
-                               recipes,
-                               std::vector(recipes.size(), decision.blocks),
-                               options,
-                               decision.searches);
+    decision.recipe = cheapest(model, data, recipes, decision.blocks, options, decision.searches);
   } else {
     decision.recipe = recipes.front();
   }
@@ -165,6 +160,10 @@ EditDecision decide(const Model& model, const EditWindows& windows, const EditRe
 
 int64_t default_edit_tokens(const DecoderConfig& config, const EditPlan& plan) {
   return std::max(kLeastTokens, kWantedTokens * unknown_columns(config, plan));
+}
+
+int64_t default_edit_tokens(const DecoderConfig& config, std::span<const Recipe> recipes) {
+  return std::max(kLeastTokens, kWantedTokens * most_columns(config, recipes));
 }
 
 std::string token_warning(const DecoderConfig& config, const EditPlan& plan, int64_t fit_tokens) {

@@ -12,8 +12,19 @@ namespace linscan {
 struct FittedBlock {
   PlacedBlock block;
   std::vector<std::pair<Slot, at::Tensor>> weights;
+  at::Tensor mean_missing;  // (C) fp64 of the fitted rows; undefined without bias
   FitRecord record;
 };
+
+// What the map of a span reads that begins at `entry`, the stream before `carrier`. Spans that read
+// the same share it (EditPass::input).
+std::shared_ptr<RegressionInput> span_input(
+    EditPass& pass, const EditPlan& plan, Method method, int64_t carrier, const Stream& entry);
+
+// An input of its own for the down projection of `block`.
+std::shared_ptr<RegressionInput> projection_input(const EditPass& pass,
+                                                  Method method,
+                                                  int64_t block);
 
 // The down projection of `block` so that the stream `entry`, which stands before the block, arrives
 // at `target` after it: solved anew from its own input (refit), or followed by a map of its output
@@ -23,6 +34,7 @@ FittedBlock fit_projection(EditPass& pass,
                            Method method,
                            int64_t block,
                            const PlacedBlock& now,
+                           const std::shared_ptr<RegressionInput>& input,
                            const Stream& entry,
                            const Stream& target);
 
@@ -32,6 +44,7 @@ FittedBlock fit_linear_block(EditPass& pass,
                              const EditPlan& plan,
                              int64_t first,
                              const BlockWeights& first_weights,
+                             const std::shared_ptr<RegressionInput>& input,
                              const Stream& entry,
                              const Stream& target);
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "linscan/base/error.h"
 #include "linscan/base/interrupt.h"
 #include "linscan/stats/predictions.h"
+#include "linscan/stats/ratio.h"
 
 namespace linscan {
 namespace {
@@ -53,20 +55,20 @@ struct WindowSums {
   }
 
   Measure measure() const {
-    const at::Tensor counts = sums[3];
-    const double count = counts.sum().item<double>();
     Measure m;
-    m.tokens = static_cast<int64_t>(count);
+    m.tokens = sums[3].sum().item<int64_t>();
     if (m.tokens == 0) {
       return m;
     }
-    const auto windows = static_cast<double>((counts > 0).sum().item<int64_t>());
-    // The linearised ratio estimator: windows may have different lengths.
+    // Windows of one token predict nothing and are no units.
+    const at::Tensor units = sums.index_select(1, sums[3].nonzero().flatten()).contiguous();
+    const auto row = [&](int64_t figure) {
+      return std::span(units[figure].const_data_ptr<double>(), static_cast<size_t>(units.size(1)));
+    };
     const auto mean = [&](int64_t figure, double& error) {
-      const double value = sums[figure].sum().item<double>() / count;
-      const double squares = (sums[figure] - value * counts).square().sum().item<double>();
-      error = windows > 1 ? std::sqrt(windows / (windows - 1) * squares) / count : 0.0;
-      return value;
+      const Ratio ratio = ratio_of_sums(row(figure), row(3));
+      error = ratio.error.value_or(0);
+      return ratio.value;
     };
     m.cross_entropy = mean(0, m.cross_entropy_error);
     m.kl = mean(1, m.kl_error);
@@ -115,12 +117,14 @@ std::vector<Measure> measure_streams(EditPass& pass,
       const at::Tensor rows = all.rows.narrow(0, begin, count);
       const at::Tensor targets = all.targets.narrow(0, begin, count);
       const at::Tensor places = all.windows.narrow(0, begin, count);
-      const at::Tensor reference = logits_of(dense, batch, rows);
-      sums[0].add(compare_predictions(reference, reference, targets), places);
+      const at::Tensor dense_logits = logits_of(dense, batch, rows);
+      const ReferencePredictions reference = reference_predictions(dense_logits);
+      const at::Tensor each = at::arange(count, targets.options());
+      sums[0].add(compare_predictions(reference, dense_logits, targets, each), places);
       for (size_t i = 0; i < edited.size(); ++i) {
         const at::Tensor logits =
-            edited[i] == &dense ? reference : logits_of(*edited[i], batch, rows);
-        sums[i + 1].add(compare_predictions(reference, logits, targets), places);
+            edited[i] == &dense ? dense_logits : logits_of(*edited[i], batch, rows);
+        sums[i + 1].add(compare_predictions(reference, logits, targets, each), places);
       }
     }
   }

@@ -53,7 +53,10 @@ EditPass::EditPass(const Model& model,
       data_(data),
       loader_(model.weights, model.config, options.compute_dtype, options.device),
       positions_(model.config, options.compute_dtype, options.device),
-      spill_(spill) {
+      spill_(spill),
+      keeps_weights_(options.keep_weights),
+      predictions_(options.predictions),
+      held_out_(options.held_out) {
   LINSCAN_CHECK(data.roles.size() == data.windows->windows.size(),
                 kInternal,
                 "{} roles for {} windows",
@@ -135,6 +138,9 @@ BlockOutput EditPass::forward(const PlacedBlock& block,
 }
 
 StreamPtr EditPass::push(const PlacedBlock& block, const Stream& stream, bool with_fit_rows) {
+  if (!with_fit_rows && !measures()) {
+    return std::make_shared<Stream>(0, model_.config.hidden, rows_);  // nobody will read it
+  }
   std::shared_ptr<Stream> next = make_stream(with_fit_rows);
   for (const EditBatch& batch : batches_) {
     if (batch.first_row < next->first_row) {
@@ -145,6 +151,26 @@ StreamPtr EditPass::push(const PlacedBlock& block, const Stream& stream, bool wi
     next->rows.store(batch.first_row - next->first_row, forward(block, x, batch).resid_post);
   }
   return next;
+}
+
+std::shared_ptr<RegressionInput> EditPass::input(
+    const InputKey& key, const std::function<std::shared_ptr<RegressionInput>()>& make) {
+  std::weak_ptr<RegressionInput>& held = inputs_[key];
+  std::shared_ptr<RegressionInput> input = held.lock();
+  if (!input) {
+    input = make();
+    held = input;
+  }
+  return input;
+}
+
+void EditPass::for_measured_batches(const std::function<void(const EditBatch&)>& body) const {
+  for (const EditBatch& batch : batches_) {
+    if (batch.measured) {
+      check_interrupt();
+      body(batch);
+    }
+  }
 }
 
 void EditPass::for_fit_batches(const std::function<void(const EditBatch&)>& body) const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -49,6 +50,16 @@ struct PlacedBlock {
   std::shared_ptr<const BlockWeights> weights;
 };
 
+// What maps read: a stream, or what the block behind it makes of it for the method.
+struct InputKey {
+  const Stream* entry;
+  int64_t carrier;
+  Method method;
+  bool normed;
+
+  auto operator<=>(const InputKey&) const = default;
+};
+
 class EditPass {
  public:
   EditPass(const Model& model, const EditData& data, const VariantOptions& options, bool spill);
@@ -59,7 +70,10 @@ class EditPass {
   at::Device device() const { return loader_.device(); }
   const std::vector<EditBatch>& batches() const { return batches_; }
   int64_t fit_tokens() const { return fit_tokens_; }
-  bool measures() const { return first_measured_ < rows_; }
+  bool wants_held_out() const { return held_out_; }
+  bool keeps_weights() const { return keeps_weights_; }
+  // Whether predictions are compared in the end: streams go on to the last block.
+  bool measures() const { return predictions_ && first_measured_ < rows_; }
 
   // resid_pre.0 of all tokens.
   StreamPtr embed();
@@ -70,11 +84,18 @@ class EditPass {
                       const EditBatch& batch,
                       bool with_mlp_hidden = false);
 
-  // The stream after a block; only its measured rows unless `with_fit_rows`.
+  // The stream after a block; only its measured rows unless `with_fit_rows`, and without rows where
+  // nothing is measured either.
   StreamPtr push(const PlacedBlock& block, const Stream& stream, bool with_fit_rows);
 
-  // Calls body for every batch that is fitted to.
+  // Calls body for every batch that is fitted to, or measured.
   void for_fit_batches(const std::function<void(const EditBatch&)>& body) const;
+  void for_measured_batches(const std::function<void(const EditBatch&)>& body) const;
+
+  // The input that others already hold under this key, or a new one. Whoever holds it holds the
+  // entry too.
+  std::shared_ptr<RegressionInput> input(
+      const InputKey& key, const std::function<std::shared_ptr<RegressionInput>()>& make);
 
   static int64_t stream_bytes(const Model& model, int64_t rows) {
     return rows * model.config.hidden * static_cast<int64_t>(sizeof(float));
@@ -92,7 +113,11 @@ class EditPass {
   int64_t rows_ = 0;
   int64_t first_measured_ = 0;  // fitted rows come first, measured ones last
   int64_t fit_tokens_ = 0;
+  std::map<InputKey, std::weak_ptr<RegressionInput>> inputs_;
   bool spill_;
+  bool keeps_weights_;
+  bool predictions_;
+  bool held_out_;
 };
 
 }  // namespace linscan

@@ -3,27 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "linscan/base/choice.h"
 #include "linscan/base/error.h"
 
 namespace linscan {
 namespace {
 
-struct MethodName {
-  Method method;
-  std::string_view name;
-};
-
-constexpr std::array kMethods = {MethodName{Method::kRemove, "remove"},
-                                 MethodName{Method::kFold, "fold"},
-                                 MethodName{Method::kRefit, "refit"},
-                                 MethodName{Method::kLinear, "linear"},
-                                 MethodName{Method::kLinearAttention, "linear-attention"},
-                                 MethodName{Method::kNoAttention, "no-attention"}};
+constexpr Choices<Method, 6> kMethods = {{{Method::kRemove, "remove"},
+                                          {Method::kFold, "fold"},
+                                          {Method::kRefit, "refit"},
+                                          {Method::kLinear, "linear"},
+                                          {Method::kLinearAttention, "linear-attention"},
+                                          {Method::kNoAttention, "no-attention"}}};
+constexpr Choices<Target, 2> kTargets = {{{Target::kDense, "dense"}, {Target::kOwn, "own"}}};
 
 int64_t parse_number(std::string_view text, std::string_view whole, std::string_view option) {
   int64_t value = 0;
@@ -70,6 +66,18 @@ std::string why_no_seam(const DecoderConfig& config, int64_t block) {
   return "";
 }
 
+void check_normed_maps(const DecoderConfig& config, const EditPlan& plan) {
+  LINSCAN_CHECK(plan.map.kind == MapKind::kAffine || plan.map.kind == MapKind::kRank,
+                kInput,
+                "normed maps read the normed stream and cannot be {}: affine or rank:K",
+                name(plan.map));
+  LINSCAN_CHECK(config.has_input_norms() && config.norm_placement != NormPlacement::kPost,
+                kUnsupported,
+                "family {} has no norm before attention that normed maps could read ({} norms)",
+                config.family,
+                name(config.norm_placement));
+}
+
 void check_seam(const EditPlan& plan, size_t index) {
   const Operation& operation = plan.operations[index];
   if (!replaces_down_projection(operation.method) || index == 0) {
@@ -87,28 +95,23 @@ void check_seam(const EditPlan& plan, size_t index) {
 }  // namespace
 
 Method parse_method(std::string_view text, std::string_view option) {
-  std::string known;
-  for (const MethodName& entry : kMethods) {
-    if (entry.name == text) {
-      return entry.method;
-    }
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
-  }
-  fail(ErrorKind::kUsage, "{} {}: expected one of {}", option, text, known);
+  return parse_choice(kMethods, text, option);
 }
 
 Target parse_target(std::string_view text, std::string_view option) {
-  LINSCAN_CHECK(
-      text == "dense" || text == "own", kUsage, "{} {}: expected dense or own", option, text);
-  return text == "own" ? Target::kOwn : Target::kDense;
+  return parse_choice(kTargets, text, option);
 }
 
 std::string_view name(Method method) {
-  return std::ranges::find(kMethods, method, &MethodName::method)->name;
+  return choice_name(kMethods, method);
 }
 
 std::string_view name(Target target) {
-  return target == Target::kDense ? "dense" : "own";
+  return choice_name(kTargets, target);
+}
+
+bool fits_maps(Method method) {
+  return method != Method::kRemove && method != Method::kNoAttention;
 }
 
 bool replaces_down_projection(Method method) {
@@ -117,6 +120,10 @@ bool replaces_down_projection(Method method) {
 
 bool keeps_blocks(Method method) {
   return method == Method::kLinearAttention || method == Method::kNoAttention;
+}
+
+bool takes_map_choice(Method method) {
+  return method == Method::kFold || method == Method::kLinear || method == Method::kLinearAttention;
 }
 
 std::vector<Operation> operations_on(const std::vector<int64_t>& blocks, Method method) {
@@ -197,6 +204,9 @@ std::string why_illegal(const DecoderConfig& config, const Operation& operation)
 }
 
 void validate_plan(const DecoderConfig& config, const EditPlan& plan) {
+  if (plan.normed_maps) {
+    check_normed_maps(config, plan);
+  }
   int64_t gone = 0;
   int64_t last = 0;
   for (size_t i = 0; i < plan.operations.size(); ++i) {
@@ -234,7 +244,7 @@ int64_t unknown_columns(const DecoderConfig& config, const EditPlan& plan) {
     sweeps = sweeps || (plan.sweep && replaces_down_projection(operation.method));
     if (operation.method == Method::kRefit) {
       columns = std::max(columns, config.mlp);
-    } else if (operation.method != Method::kRemove && operation.method != Method::kNoAttention) {
+    } else if (fits_maps(operation.method)) {
       columns = std::max(columns, config.hidden);
     }
   }

@@ -3,30 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "linscan/base/choice.h"
 #include "linscan/base/error.h"
 #include "linscan/base/log.h"
 
 namespace linscan {
 namespace {
 
-struct CriterionName {
-  Criterion criterion;
-  std::string_view name;
-};
-
-constexpr std::array kCriteria = {CriterionName{Criterion::kLoss, "loss"},
-                                  CriterionName{Criterion::kLinearity, "linearity"},
-                                  CriterionName{Criterion::kUpdate, "update"},
-                                  CriterionName{Criterion::kCosine, "cosine"},
-                                  CriterionName{Criterion::kAngular, "angular"},
-                                  CriterionName{Criterion::kReverse, "reverse"},
-                                  CriterionName{Criterion::kRandom, "random"}};
+constexpr Choices<Criterion, 7> kCriteria = {{{Criterion::kLoss, "loss"},
+                                              {Criterion::kLinearity, "linearity"},
+                                              {Criterion::kUpdate, "update"},
+                                              {Criterion::kCosine, "cosine"},
+                                              {Criterion::kAngular, "angular"},
+                                              {Criterion::kReverse, "reverse"},
+                                              {Criterion::kRandom, "random"}}};
 
 using BlockNumbers = std::vector<int64_t>;  // ascending
 
@@ -51,7 +46,9 @@ std::vector<Round> run_round(const Model& model,
                              std::span<const Recipe> recipes,
                              const std::vector<Planned>& planned,
                              const VariantOptions& options) {
-  const VariantRun run = run_variants(model, data, plans_of(planned, recipes), options);
+  VariantOptions measured = options;
+  measured.keep_weights = false;
+  const VariantRun run = run_variants(model, data, plans_of(planned, recipes), measured);
   std::vector<Round> rounds(recipes.size());
   for (size_t i = 0; i < planned.size(); ++i) {
     rounds[planned[i].recipe].trials.push_back({planned[i].blocks, run.variants[i].measure});
@@ -93,18 +90,16 @@ bool is_possible(const DecoderConfig& config, const EditPlan& plan) {
 }  // namespace
 
 Criterion parse_criterion(std::string_view text, std::string_view option) {
-  std::string known;
-  for (const CriterionName& entry : kCriteria) {
-    if (entry.name == text) {
-      return entry.criterion;
-    }
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
-  }
-  fail(ErrorKind::kUsage, "{} {}: expected one of {}", option, text, known);
+  return parse_choice(kCriteria, text, option);
 }
 
 std::string_view name(Criterion criterion) {
-  return std::ranges::find(kCriteria, criterion, &CriterionName::criterion)->name;
+  return choice_name(kCriteria, criterion);
+}
+
+bool scores_single_blocks(Criterion criterion) {
+  return criterion == Criterion::kLinearity || criterion == Criterion::kUpdate ||
+         criterion == Criterion::kCosine;
 }
 
 EditPlan Recipe::on(const std::vector<int64_t>& blocks) const {
@@ -188,32 +183,6 @@ std::vector<Search> search_by_loss(const Model& model,
                 "{} blocks cannot be edited by any of the methods tried",
                 options.count);
   return searches;
-}
-
-Search search_exhaustively(const Model& model,
-                           const EditData& data,
-                           const Recipe& recipe,
-                           const SearchOptions& options) {
-  const std::vector<int64_t> editable = editable_blocks(model.config, recipe);
-  std::vector<Trial> sets = {{}};
-  for (int64_t count = 0; count < options.count; ++count) {
-    std::vector<Trial> larger;
-    for (BlockNumbers& blocks : grow(sets, editable, static_cast<int64_t>(sets.size()))) {
-      larger.push_back({std::move(blocks), {}});
-    }
-    sets = std::move(larger);
-  }
-  std::vector<Planned> planned;
-  for (const Trial& set : sets) {
-    if (is_possible(model.config, recipe.on(set.blocks))) {
-      planned.push_back({0, set.blocks});
-    }
-  }
-  Search search{recipe, {}};
-  search.rounds.resize(static_cast<size_t>(options.count));
-  search.rounds.back() =
-      run_round(model, data, std::span(&recipe, 1), planned, options.variants).front();
-  return search;
 }
 
 std::vector<int64_t> highest_scores(const std::vector<double>& scores,

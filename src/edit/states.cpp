@@ -1,5 +1,8 @@
 #include "edit/states.h"
 
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "linscan/base/error.h"
@@ -12,20 +15,61 @@ bool has_projection(const DecoderConfig& config, int64_t block) {
   return own.has_mlp() && !own.experts;
 }
 
+// What a span's fit needs of its carrier: of a block that goes, its norm at most.
+PlacedBlock carrier_of(const RunningBlock& running, bool through_carrier) {
+  if (through_carrier) {
+    return running.placed;
+  }
+  auto weights = std::make_shared<BlockWeights>();
+  weights->attention_norm = running.placed.weights->attention_norm;
+  return {running.placed.config, std::move(weights)};
+}
+
 // Before the span's fit: the carrier's own output, where the target is what the blocks make of it.
 EditState open_span(EditPass& pass,
                     const EditPlan& plan,
+                    Method method,
                     const EditState& state,
-                    const RunningBlock& running,
-                    bool through_carrier) {
+                    const RunningBlock& running) {
+  const bool through_carrier = replaces_down_projection(method);
   EditState next = state;
   StreamPtr own;
   if (plan.target == Target::kOwn) {
     own = through_carrier ? pass.push(running.placed, *state.stream, true) : state.stream;
   }
-  next.span = {state.stream, running.block, running.placed, std::move(own)};
+  next.span = {state.stream,
+               running.block,
+               carrier_of(running, through_carrier),
+               span_input(pass, plan, method, running.block, *state.stream),
+               std::move(own)};
   next.stream = nullptr;
   return next;
+}
+
+// What the fitted block leaves of the way from the entry's state without it to the target, on the
+// measured windows.
+std::optional<double> held_out(EditPass& pass,
+                               Method method,
+                               const EditState::Span& span,
+                               const FittedBlock& fitted,
+                               const Stream& target) {
+  const bool through_carrier = replaces_down_projection(method);
+  const double scale = through_carrier ? pass.model().config.residual_scale : 1.0;
+  double left = 0;
+  double total = 0;
+  pass.for_measured_batches([&](const EditBatch& batch) {
+    const at::Tensor x = span.entry->load(batch, pass.device());
+    const at::Tensor goal = target.load(batch, pass.device());
+    const at::Tensor without = through_carrier ? pass.forward(span.block, x, batch).resid_post : x;
+    at::Tensor missing = (goal - without).to(at::kDouble);
+    if (fitted.mean_missing.defined()) {
+      missing = missing - fitted.mean_missing * scale;
+    }
+    const at::Tensor edited = pass.forward(fitted.block, x, batch).resid_post;
+    left += (goal - edited).square().sum(at::kDouble).item<double>();
+    total += missing.square().sum().item<double>();
+  });
+  return total > 0 ? std::optional(left / total) : std::nullopt;
 }
 
 EditState close_span(EditPass& pass,
@@ -38,11 +82,21 @@ EditState close_span(EditPass& pass,
   const Stream& target = span.own ? *span.own : *running.dense_after;
   FittedBlock fitted =
       operation.method == Method::kLinear
-          ? fit_linear_block(pass, plan, span.carrier, *span.block.weights, *span.entry, target)
-          : fit_projection(
-                pass, plan, operation.method, span.carrier, span.block, *span.entry, target);
+          ? fit_linear_block(
+                pass, plan, span.carrier, *span.block.weights, span.input, *span.entry, target)
+          : fit_projection(pass,
+                           plan,
+                           operation.method,
+                           span.carrier,
+                           span.block,
+                           span.input,
+                           *span.entry,
+                           target);
   fitted.record.begin = operation.begin;
   fitted.record.end = operation.end;
+  if (pass.wants_held_out()) {
+    fitted.record.held_out = held_out(pass, operation.method, span, fitted, target);
+  }
   state.append(span.carrier, fitted);
   state.projection_solved = state.projection_solved || replaces_down_projection(operation.method);
   state.stream = pass.push(fitted.block, *span.entry, with_fit_rows);
@@ -60,7 +114,7 @@ EditState skip(EditPass& pass,
   }
   EditState next = state;
   if (operation.method == Method::kLinear && running.block == operation.begin) {
-    next = open_span(pass, plan, state, running, /*through_carrier=*/false);
+    next = open_span(pass, plan, Method::kLinear, state, running);
   }
   if (next.span->own) {
     next.span->own = pass.push(running.placed, *next.span->own, true);
@@ -111,11 +165,19 @@ EditStep step_at(const DecoderConfig& config, const EditPlan& plan, int64_t bloc
   return {sweeps ? EditStep::Kind::kSweptBlock : EditStep::Kind::kBlock, {}};
 }
 
+std::string step_key(const EditPlan& plan, const EditStep& step) {
+  if (step.kind == EditStep::Kind::kBlock) {
+    return "";
+  }
+  // A step that fits depends on how.
+  EditPlan how = plan;
+  how.operations = {step.operation};
+  return fmt::format("{} {}", static_cast<int>(step.kind), to_json(how).dump());
+}
+
 bool fits_from(const EditPlan& plan, int64_t block) {
   for (const Operation& operation : plan.operations) {
-    const bool fits =
-        operation.method != Method::kRemove && operation.method != Method::kNoAttention;
-    if (fits &&
+    if (fits_maps(operation.method) &&
         (operation.end > block || (plan.sweep && replaces_down_projection(operation.method)))) {
       return true;
     }
@@ -134,17 +196,19 @@ StatePtr take_step(EditPass& pass,
     case EditStep::Kind::kSkip:
       return share(skip(pass, plan, step.operation, state, running, with_fit_rows));
     case EditStep::Kind::kSeam:
-      return share(open_span(pass, plan, state, running, /*through_carrier=*/true));
+      return share(open_span(pass, plan, step.operation.method, state, running));
     case EditStep::Kind::kAttention:
       return share(edit_attention(pass, plan, step.operation, state, running, with_fit_rows));
     case EditStep::Kind::kSweptBlock: {
-      const FittedBlock fitted = fit_projection(pass,
-                                                plan,
-                                                Method::kRefit,
-                                                running.block,
-                                                running.placed,
-                                                *state.stream,
-                                                *running.dense_after);
+      const FittedBlock fitted =
+          fit_projection(pass,
+                         plan,
+                         Method::kRefit,
+                         running.block,
+                         running.placed,
+                         projection_input(pass, Method::kRefit, running.block),
+                         *state.stream,
+                         *running.dense_after);
       EditState next = state;
       next.append(running.block, fitted);
       next.stream = pass.push(fitted.block, *state.stream, with_fit_rows);

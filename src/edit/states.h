@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "edit/fits.h"
@@ -25,6 +26,8 @@ struct EditState {
     StreamPtr entry;  // before `carrier`
     int64_t carrier;  // the block whose projection is solved, or whose place a linear block takes
     PlacedBlock block;
+    // What the map reads, shared by all spans from this entry: the first that ends fills it.
+    std::shared_ptr<RegressionInput> input;
     StreamPtr own;  // entry, pushed through the carrier and the span; undefined for target kDense
   };
   std::optional<Span> span;
@@ -51,6 +54,9 @@ struct EditStep {
 };
 
 EditStep step_at(const DecoderConfig& config, const EditPlan& plan, int64_t block);
+
+// What tells two plans apart that take a step from one state.
+std::string step_key(const EditPlan& plan, const EditStep& step);
 
 // Whether the plan fits anything at this block or later.
 bool fits_from(const EditPlan& plan, int64_t block);

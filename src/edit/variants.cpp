@@ -2,16 +2,15 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <future>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "edit/measuring.h"
+#include "edit/pass_memory.h"
 #include "edit/states.h"
 #include "linscan/base/error.h"
 #include "linscan/base/interrupt.h"
@@ -21,42 +20,8 @@
 namespace linscan {
 namespace {
 
-// What a pass over some of the plans holds at most, in bytes.
-struct PassMemory {
-  int64_t fixed = 0;     // weights, moments, one batch, the unedited streams
-  int64_t per_plan = 0;  // streams of one plan
-
-  PassMemory(const Model& model, const EditData& data, std::span<const EditPlan> plans) {
-    const DecoderConfig& config = model.config;
-    const int64_t rows = static_cast<int64_t>(data.windows->ids.size());
-    const int64_t stream = EditPass::stream_bytes(model, rows);
-    int64_t columns = 0;
-    bool own = false;
-    for (const EditPlan& plan : plans) {
-      columns = std::max(columns, unknown_columns(config, plan));
-      own = own || plan.target == Target::kOwn;
-    }
-    constexpr int64_t kBlocksHeld = 4;  // running, read ahead, and those of open spans
-    const int64_t block = 2 * model.weights.largest_block_bytes();
-    const int64_t moments = 8 * 3 * columns * (columns + config.hidden);
-    const int64_t batch = 2048 * 4 * (12 * config.hidden + 4 * config.mlp);
-    fixed = resident_memory_bytes() + kBlocksHeld * block + moments + batch + 3 * stream;
-    per_plan = (own ? 3 : 2) * stream;
-  }
-};
-
 // What tells two plans apart at a block: the state they come from and the step they take.
 using GroupKey = std::pair<const EditState*, std::string>;
-
-std::string step_key(const EditPlan& plan, const EditStep& step) {
-  if (step.kind == EditStep::Kind::kBlock) {
-    return "";
-  }
-  // A step that fits depends on how.
-  EditPlan how = plan;
-  how.operations = {step.operation};
-  return fmt::format("{} {}", static_cast<int>(step.kind), to_json(how).dump());
-}
 
 class PlanRunner {
  public:
@@ -204,23 +169,18 @@ VariantRun run_variants(const Model& model,
   for (const EditPlan& plan : plans) {
     validate_plan(model.config, plan);
   }
-  const PassMemory memory(model, data, plans);
-  const bool spill = memory.fixed + memory.per_plan > options.memory_limit;
-  const int64_t room =
-      (options.memory_limit - memory.fixed) / std::max<int64_t>(1, memory.per_plan);
-  const auto at_once = static_cast<size_t>(
-      spill ? plans.size() : std::clamp<int64_t>(room, 1, static_cast<int64_t>(plans.size()) + 1));
+  const PassDivision division =
+      PassMemory(model, data, plans, options).divide(options.memory_limit);
   VariantRun result;
-  for (size_t begin = 0; begin < plans.size() || begin == 0; begin += at_once) {
-    const auto part = plans.subspan(begin, std::min(at_once, plans.size() - begin));
-    EditPass pass(model, data, options, spill);
+  size_t done = 0;
+  do {  // without plans too: the unedited model is measured
+    const auto part = plans.subspan(done, std::min(division.at_once, plans.size() - done));
+    EditPass pass(model, data, options, division.spill);
     VariantRun run = PlanRunner(pass, part, options.progress).run();
     result.unedited = run.unedited;
     std::ranges::move(run.variants, std::back_inserter(result.variants));
-    if (at_once == 0) {
-      break;
-    }
-  }
+    done += part.size();
+  } while (done < plans.size());
   return result;
 }
 

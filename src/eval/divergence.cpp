@@ -2,87 +2,65 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "linscan/base/error.h"
 #include "linscan/base/interrupt.h"
 #include "linscan/model/description.h"
+#include "linscan/stats/ratio.h"
 #include "linscan/text/corpus.h"
 
 namespace linscan {
 namespace {
 
-// Sums over the positions of one document, or of one window where a text is one document.
-struct Unit {
-  double kl = 0;
-  double agreements = 0;
-  double positions = 0;
+// Sums over the positions of each document, or of each window where a text is one document:
+// positions of one unit are alike, so the units are what varies independently.
+struct Units {
+  std::vector<double> kl;
+  std::vector<double> agreements;
+  std::vector<double> positions;
 };
 
-// A mean over positions and its standard error: positions of one unit are alike, so the units are
-// what varies independently (ratio estimator).
-struct Estimate {
-  double mean = 0;
-  std::optional<double> error;
-};
-
-Estimate estimate(std::span<const Unit> units, double Unit::* member) {
-  double sum = 0;
-  double positions = 0;
-  for (const Unit& unit : units) {
-    sum += unit.*member;
-    positions += unit.positions;
-  }
-  Estimate result{sum / positions, std::nullopt};
-  const auto n = static_cast<double>(units.size());
-  if (units.size() > 1) {
-    double squares = 0;
-    for (const Unit& unit : units) {
-      squares += std::pow(unit.*member - result.mean * unit.positions, 2);
-    }
-    result.error = std::sqrt(squares * n / (n - 1)) / positions;
-  }
-  return result;
-}
-
-std::vector<Unit> gather_units(const PerplexityText& text,
-                               std::span<const ComparedRequest> scores,
-                               bool by_document) {
-  std::vector<Unit> units;
+Units gather_units(const PerplexityText& text,
+                   std::span<const ComparedRequest> scores,
+                   bool by_document) {
+  Units units;
   int64_t last = -1;
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (!by_document || text.chunk_document[i] != last) units.emplace_back();
+    if (!by_document || text.chunk_document[i] != last) {
+      for (auto* sums : {&units.kl, &units.agreements, &units.positions}) sums->push_back(0);
+    }
     last = text.chunk_document[i];
-    units.back().kl += scores[i].kl;
-    units.back().agreements += static_cast<double>(scores[i].agreements);
-    units.back().positions += static_cast<double>(text.chunked[i].scored);
+    units.kl.back() += scores[i].kl;
+    units.agreements.back() += static_cast<double>(scores[i].agreements);
+    units.positions.back() += static_cast<double>(text.chunked[i].scored);
   }
   return units;
 }
 
 Json summarize(const PerplexityText& text, std::span<const ComparedRequest> scores) {
   const bool by_document = text.documents > 1;
-  const std::vector<Unit> units = gather_units(text, scores, by_document);
+  const Units units = gather_units(text, scores, by_document);
   Json summary;
-  if (units.empty()) {
+  if (scores.empty()) {
     summary = {
         {"kl", nullptr}, {"kl_stderr", nullptr}, {"top1", nullptr}, {"top1_stderr", nullptr}};
     summary["reason"] = "no window has a second token";
     return summary;
   }
-  const Estimate kl = estimate(units, &Unit::kl);
-  const Estimate top1 = estimate(units, &Unit::agreements);
-  summary["kl"] = number_or_null(kl.mean);
+  const Ratio kl = ratio_of_sums(units.kl, units.positions);
+  const Ratio top1 = ratio_of_sums(units.agreements, units.positions);
+  summary["kl"] = number_or_null(kl.value);
   summary["kl_stderr"] = number_or_null(kl.error);
-  summary["top1"] = number_or_null(top1.mean);
+  summary["top1"] = number_or_null(top1.value);
   summary["top1_stderr"] = number_or_null(top1.error);
   summary["positions"] = count_scored(text.chunked);
-  summary["units"] = units.size();
+  summary["units"] = units.positions.size();
   summary["unit"] = by_document ? "document" : "window";
-  if (units.size() < 2) {
+  if (!kl.error) {
     summary["reason"] =
         fmt::format("stderr: one {} has no spread", summary["unit"].get<std::string>());
   }

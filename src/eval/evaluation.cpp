@@ -49,6 +49,17 @@ struct Setup {
   std::unique_ptr<PromptEncoder> encoder;  // absent where all is token ids
 };
 
+PerplexityOptions perplexity_options(const Model& model,
+                                     const EvaluationOptions& options,
+                                     const Setup& setup) {
+  return {.context = setup.context,
+          .stride = setup.stride,
+          .vocabulary = model.config.vocabulary,
+          .text_field = options.text_field,
+          .chunked = options.chunked,
+          .rolling = options.rolling};
+}
+
 Setup prepare(const Model& model, const EvaluationOptions& options) {
   const at::Device device = parse_device(options.device);
   Setup setup{device,
@@ -96,14 +107,10 @@ Work read_work(const Model& model, const EvaluationOptions& options, Setup& setu
     work.requests = work.tasks->requests();
   }
   for (const auto& file : options.texts) {
-    TextRun run{file,
-                read_perplexity_text(file,
-                                     setup.encoder.get(),
-                                     {.context = setup.context,
-                                      .stride = setup.stride,
-                                      .vocabulary = model.config.vocabulary,
-                                      .text_field = options.text_field}),
-                work.requests.size()};
+    TextRun run{
+        file,
+        read_perplexity_text(file, setup.encoder.get(), perplexity_options(model, options, setup)),
+        work.requests.size()};
     const auto add = [&](const std::vector<ScoreRequest>& windows) {
       work.requests.insert(work.requests.end(), windows.begin(), windows.end());
     };
@@ -122,6 +129,7 @@ double sum_of(std::span<const ScoredRequest> scores) {
 
 // chunked  log-likelihood of each text's chunked windows where they were scored elsewhere.
 void add_texts(const Work& work,
+               const PerplexityOptions& options,
                std::span<const ScoredRequest> scores,
                const std::vector<double>& chunked,
                Json& result) {
@@ -132,7 +140,7 @@ void add_texts(const Work& work,
     const auto of_chunks = scores.subspan(run.first_request, chunks);
     const auto of_rolling = scores.subspan(run.first_request + chunks, run.text.rolling.size());
     texts[run.file.string()] = summarize_perplexity(
-        run.text, chunked.empty() ? sum_of(of_chunks) : chunked[i], sum_of(of_rolling));
+        run.text, options, chunked.empty() ? sum_of(of_chunks) : chunked[i], sum_of(of_rolling));
   }
   result["perplexity"] = std::move(texts);
 }
@@ -140,12 +148,13 @@ void add_texts(const Work& work,
 Json describe_data(const Work& work, const EvaluationOptions& options) {
   Json texts = Json::object();
   for (const TextRun& run : work.texts) {
-    texts[run.file.string()] = {{"sha256", sha256_of_file(run.file)},
-                                {"documents", run.text.documents},
-                                {"scored_tokens", count_scored(run.text.chunked)},
-                                {"words", run.text.raw ? Json(nullptr) : Json(run.text.words)},
-                                {"bytes", run.text.raw ? Json(nullptr) : Json(run.text.bytes)},
-                                {"invalid_utf8", run.text.invalid_utf8}};
+    texts[run.file.string()] = {
+        {"sha256", sha256_of_file(run.file)},
+        {"documents", run.text.documents},
+        {"scored_tokens", options.chunked ? Json(count_scored(run.text.chunked)) : Json()},
+        {"words", run.text.raw ? Json(nullptr) : Json(run.text.words)},
+        {"bytes", run.text.raw ? Json(nullptr) : Json(run.text.bytes)},
+        {"invalid_utf8", run.text.invalid_utf8}};
   }
   return {{"tasks", work.tasks ? work.tasks->describe() : Json::object()},
           {"texts", std::move(texts)},
@@ -230,7 +239,8 @@ Evaluation evaluate(const Model& model, const EvaluationOptions& options) {
   result["tasks"] = work.tasks
                         ? work.tasks->summarize(std::span(scores).first(asked), &evaluation.items)
                         : Json::object();
-  add_texts(work, scores, divergence.log_likelihoods, result);
+  add_texts(
+      work, perplexity_options(model, options, setup), scores, divergence.log_likelihoods, result);
   if (reference) result["divergence"] = std::move(divergence.result);
   result["protocol"] = {{"max_length", setup.max_length},
                         {"ctx", setup.context},

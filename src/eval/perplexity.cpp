@@ -29,9 +29,11 @@ void add_chunks(std::span<const int32_t> tokens,
                 const PerplexityOptions& options,
                 PerplexityText& text) {
   text.tokens += static_cast<int64_t>(tokens.size());
-  for (ScoreRequest& window : chunked_windows(tokens, options.context, options.stride)) {
-    text.chunked.push_back(std::move(window));
-    text.chunk_document.push_back(text.documents);
+  if (options.chunked) {
+    for (ScoreRequest& window : chunked_windows(tokens, options.context, options.stride)) {
+      text.chunked.push_back(std::move(window));
+      text.chunk_document.push_back(text.documents);
+    }
   }
   ++text.documents;
 }
@@ -46,11 +48,12 @@ void add_document(std::string document,
   }
   text.words += python::count_pieces(document);
   text.bytes += static_cast<int64_t>(document.size());
-  const std::vector<int32_t> tokens = encoder.encode(document);
-  if (!tokens.empty()) {
-    std::vector<ScoreRequest> rolling =
-        rolling_windows(tokens, encoder.prefix(), encoder.max_length());
-    std::ranges::move(rolling, std::back_inserter(text.rolling));
+  if (options.rolling) {
+    const std::vector<int32_t> tokens = encoder.encode(document);
+    if (!tokens.empty()) {
+      std::ranges::move(rolling_windows(tokens, encoder.prefix(), encoder.max_length()),
+                        std::back_inserter(text.rolling));
+    }
   }
   add_chunks(encoder.encode_plain(document), options, text);
 }
@@ -128,13 +131,18 @@ int64_t count_scored(std::span<const ScoreRequest> requests) {
   return scored;
 }
 
-Json summarize_perplexity(const PerplexityText& text, double chunked, double rolling) {
+Json summarize_perplexity(const PerplexityText& text,
+                          const PerplexityOptions& options,
+                          double chunked,
+                          double rolling) {
   const int64_t scored = count_scored(text.chunked);
   Json summary;
-  summary["chunked"] = scored == 0
-                           ? Json(nullptr)
-                           : number_or_null(std::exp(-chunked / static_cast<double>(scored)));
-  if (!text.raw) {
+  if (options.chunked) {
+    summary["chunked"] = scored == 0
+                             ? Json(nullptr)
+                             : number_or_null(std::exp(-chunked / static_cast<double>(scored)));
+  }
+  if (options.rolling && !text.raw) {
     const auto words = static_cast<double>(text.words);
     const auto bytes = static_cast<double>(text.bytes);
     summary["word"] = number_or_null(std::exp(-rolling / words));
@@ -142,7 +150,7 @@ Json summarize_perplexity(const PerplexityText& text, double chunked, double rol
     summary["bits_per_byte"] = number_or_null(-rolling / bytes / std::numbers::ln2);
   }
   summary["tokens"] = text.tokens;
-  if (scored == 0) {
+  if (options.chunked && scored == 0) {
     summary["reason"] = "chunked: no window has a second token";
   }
   return summary;

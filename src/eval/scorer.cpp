@@ -192,8 +192,8 @@ std::vector<ComparedRequest> Scorer::compare(Scorer& reference,
                        const at::Tensor& rows,
                        std::span<const at::Tensor> logits) {
     // A row's distance counts once for every prediction that asks it.
-    const PredictionRows scored = compare_predictions(
-        logits[0].index_select(0, rows), logits[1].index_select(0, rows), targets);
+    const PredictionRows scored =
+        compare_predictions(reference_predictions(logits[0]), logits[1], targets, rows);
     const at::Tensor log_likelihood = scored.log_likelihood.cpu();
     const at::Tensor greedy = scored.greedy.cpu();
     const at::Tensor kl = scored.kl.cpu();

@@ -66,12 +66,14 @@ struct CheckpointWriter::State {
   std::map<std::string, size_t, std::less<>> shard_of;    // tensor -> index into `shards`
   std::map<std::string, std::string, std::less<>> files;  // of add_file
   std::string source_config;                              // text of the source's config.json
-  std::vector<std::string> carried;                       // names of files in the source
+  fs::path carried_from;                                  // the source, or the tokenizer's folder
+  std::vector<std::string> carried;                       // names of files in it
   int64_t total_bytes = 0;
   int64_t total_parameters = 0;
 
   std::string name() const { return folder.target().string(); }
   void read_source();
+  void list_carried(const std::filesystem::path& from);
   void plan(std::vector<TensorEntry> entries);
   void note_aliases();
   SafetensorsWriter& open(Shard& shard);
@@ -89,7 +91,12 @@ void CheckpointWriter::State::read_source() {
                 kInput,
                 "{}: is no JSON object",
                 path.string());
-  carried = carried_files(options.source);
+  list_carried(options.source);
+}
+
+void CheckpointWriter::State::list_carried(const fs::path& from) {
+  carried_from = from;
+  carried = carried_files(from);
   std::erase_if(carried, [&](const std::string& file) {
     return std::ranges::find(options.left_behind, file) != options.left_behind.end();
   });
@@ -179,7 +186,7 @@ void CheckpointWriter::State::carry_files() const {
   }
   for (const std::string& file : carried) {
     if (!files.contains(file)) {
-      copy_content(options.source / file, folder.staging() / file);
+      copy_content(carried_from / file, folder.staging() / file);
     }
   }
 }
@@ -193,6 +200,8 @@ CheckpointWriter::CheckpointWriter(const fs::path& folder,
   state_ = std::make_unique<State>(folder, std::move(options));
   if (!state_->options.source.empty()) {
     state_->read_source();
+  } else if (!state_->options.tokenizer.empty()) {
+    state_->list_carried(state_->options.tokenizer);
   }
   state_->plan(std::move(entries));
   require_space(state_->folder, state_->total_bytes);

@@ -178,7 +178,7 @@ void add_zero_mlp(EditedModel& model, size_t block) {
   const int64_t mlp = model.config.mlp_size(static_cast<int64_t>(block));
   const auto put = [&](Slot slot, const at::Tensor& weight) {
     const WeightKey key{model.blocks[block], slot};
-    model.weights.insert_or_assign(key, weight.to(model.stored_dtype(key)));
+    model.weights.insert_or_assign(key, weight.to(stored_dtype(*model.source, key)));
   };
   put(Slot::kMlpNormWeight, at::ones({width}));
   put(Slot::kGateWeight, at::zeros({mlp, width}));

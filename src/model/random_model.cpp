@@ -28,6 +28,18 @@ double spread(const Json& config, std::string_view where) {
   return 0.02;
 }
 
+DType stored_dtype(const DecoderConfig& config, std::string_view where) {
+  if (config.dtype.empty() || config.dtype == "float32") {
+    return DType::kF32;
+  }
+  LINSCAN_CHECK(config.dtype == "bfloat16",
+                kInput,
+                "{}: torch_dtype '{}': fresh weights are float32 or bfloat16",
+                where,
+                config.dtype);
+  return DType::kBF16;
+}
+
 bool is_bias(Slot slot) {
   return name(slot).ends_with("bias");
 }
@@ -65,14 +77,14 @@ void write_random_model(const Json& config,
   const Family& family = find_family(config, where);
   const DecoderConfig decoder = read_decoder_config(config, where);
   const double deviation = spread(config, where);
-  const double added =
-      family.scaled_residuals
-          ? deviation / std::sqrt(2.0 * static_cast<double>(decoder.blocks()))
-          : deviation;
+  const double added = family.scaled_residuals
+                           ? deviation / std::sqrt(2.0 * static_cast<double>(decoder.blocks()))
+                           : deviation;
+  const DType dtype = stored_dtype(decoder, where);
   const std::vector<WantedTensor> tensors = stored_tensors(decoder, family);
   std::vector<TensorEntry> entries;
   for (const WantedTensor& tensor : tensors) {
-    entries.push_back({tensor.name, DType::kF32, tensor.shape});
+    entries.push_back({tensor.name, dtype, tensor.shape});
   }
   CheckpointWriter writer(folder, std::move(entries), std::move(options));
   Random seeds(seed);
@@ -86,13 +98,10 @@ void write_random_model(const Json& config,
       at::Generator generator = at::detail::createCPUGenerator(seeds.next());
       weight.normal_(0.0, is_added(slot) ? added : deviation, generator);
     }
-    writer.write(
-        tensor.name, 0, weight.const_data_ptr(), static_cast<int64_t>(weight.nbytes()));
+    const at::Tensor stored = dtype == DType::kBF16 ? weight.to(at::kBFloat16) : weight;
+    writer.write(tensor.name, 0, stored.const_data_ptr(), static_cast<int64_t>(stored.nbytes()));
   }
-  Json written = config;
-  written.erase("dtype");
-  written["torch_dtype"] = "float32";
-  writer.commit(written);
+  writer.commit(config);
 }
 
 }  // namespace linscan

@@ -91,9 +91,9 @@ EditedModel EditedModel::unchanged(const Model& source) {
   return model;
 }
 
-at::ScalarType EditedModel::stored_dtype(const WeightKey& key) const {
-  const MappedWeight* stored = source->weights.find(key.slot, key.block, key.index);
-  return scalar_type(stored == nullptr ? source->weights.dtype() : stored->tensor->dtype);
+at::ScalarType stored_dtype(const Model& source, const WeightKey& key) {
+  const MappedWeight* stored = source.weights.find(key.slot, key.block, key.index);
+  return scalar_type(stored == nullptr ? source.weights.dtype() : stored->tensor->dtype);
 }
 
 at::Tensor tensor_from_view(const TensorView& view) {
@@ -190,8 +190,7 @@ Linear WeightLoader::load_packed(Slot weight, Slot bias, int64_t block, int64_t 
 }
 
 Linear WeightLoader::finish(Linear linear, std::initializer_list<WeightKey> weights) const {
-  Linear packed =
-      use_ == WeightUse::kInference ? pack(std::move(linear)) : std::move(linear);
+  Linear packed = use_ == WeightUse::kInference ? pack(std::move(linear)) : std::move(linear);
   if (packed.weight.defined() && packed.weight.is_mkldnn()) {
     for (const WeightKey& key : weights) {
       if (const MappedWeight* mapped = find(key.slot, key.block, key.index)) {

@@ -127,26 +127,6 @@ void add_section(Markup& html, const NamedTable& named) {
   html.close().newline();
 }
 
-void add_protocol(Markup& html, const Json& document) {
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was made").newline();
-  constexpr std::pair<const char*, const char*> kGroups[] = {{"plan", "Plan"},
-                                                             {"model", "Source"},
-                                                             {"data", "Calibration data"},
-                                                             {"evaluation_data", "Evaluation data"},
-                                                             {"export", "Written as"},
-                                                             {"compute", "Compute"},
-                                                             {"software", "Software"},
-                                                             {"config", "Options in effect"}};
-  for (const auto& [key, title] : kGroups) {
-    const Json* group = find_path(document, key);
-    if (group != nullptr && group->is_object() && !group->empty()) {
-      html.element("h3", title).newline();
-      add_properties(html, *group);
-    }
-  }
-  html.close().newline();
-}
-
 std::string title_of(const EditDocument& edit) {
   return "Edit of " + edit.model_name();
 }
@@ -234,7 +214,18 @@ std::string render_edit_html(const Json& document) {
   if (const std::string verification = edit.verification(); !verification.empty()) {
     html.element("p", verification).newline();
   }
-  add_protocol(html, document);
+  html.open("section", {{"id", "protocol"}}).element("h2", "How it was made").newline();
+  add_groups(html,
+             document,
+             {{"plan", "Plan"},
+              {"model", "Source"},
+              {"data", "Calibration data"},
+              {"evaluation_data", "Evaluation data"},
+              {"export", "Written as"},
+              {"compute", "Compute"},
+              {"software", "Software"},
+              {"config", "Options in effect"}});
+  html.close().newline();
   close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }

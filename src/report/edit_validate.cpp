@@ -126,12 +126,7 @@ void check_present(const Json& document, const char* key, Check check) {
 void validate_edit(const Json& document) {
   check_schema(
       document, kEditSchema, "the report of an edit by `linscan prune` or `linscan linearize`");
-  const Json& model = require(document, "model", "");
-  require_object(model, "model");
-  LINSCAN_CHECK(require(model, "path", "model.").is_string(),
-                kInput,
-                "result: model.path: expected a string, got {}",
-                model.at("path").type_name());
+  const Json& model = require_model(document);
   check_numbers(model, {"blocks", "hidden", "parameters"}, "model");
   for (const char* key : {"recipe", "criterion"}) {
     check_optional_string(document, key, "document");

@@ -1,10 +1,14 @@
 #include "linscan/report/evaluation.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/numbers.h"
@@ -95,6 +99,28 @@ struct Section {
   std::string note;
 };
 
+// What the perplexities that are there mean.
+std::string note_of_texts(const Json& texts, const Json& protocol) {
+  const auto any_has = [&](const char* key) {
+    return std::ranges::any_of(texts, [&](const Json& text) { return text.contains(key); });
+  };
+  const auto context = protocol["ctx"].get<int64_t>();
+  const auto stride = protocol["stride"].get<int64_t>();
+  std::vector<std::string> notes;
+  if (any_has("chunked")) {
+    notes.push_back(
+        fmt::format("chunked: per token, windows of {} tokens{}",
+                    context,
+                    stride == context ? " that stand alone" : fmt::format(" every {}", stride)));
+  }
+  if (any_has("word")) {
+    notes.push_back(
+        fmt::format("word, byte, bits/byte: rolling windows of {} tokens as lm-evaluation-harness",
+                    protocol["max_length"].get<int64_t>()));
+  }
+  return fmt::format("{}", fmt::join(notes, "; "));
+}
+
 std::vector<Section> sections_of(const Json& document) {
   std::vector<Section> sections;
   const Json& protocol = document["protocol"];
@@ -105,15 +131,8 @@ std::vector<Section> sections_of(const Json& document) {
          "f1)"});
   }
   if (const Json& texts = document["perplexity"]; !texts.empty()) {
-    const auto context = protocol["ctx"].get<int64_t>();
-    const auto stride = protocol["stride"].get<int64_t>();
     sections.push_back(
-        {table_of("perplexity of", texts, kTextFigures),
-         fmt::format("chunked: per token, windows of {} tokens{}; word, byte, bits/byte: rolling "
-                     "windows of {} tokens as lm-evaluation-harness",
-                     context,
-                     stride == context ? " that stand alone" : fmt::format(" every {}", stride),
-                     protocol["max_length"].get<int64_t>())});
+        {table_of("perplexity of", texts, kTextFigures), note_of_texts(texts, protocol)});
   }
   if (const auto divergence = document.find("divergence"); divergence != document.end()) {
     sections.push_back(

@@ -27,6 +27,18 @@ std::string range_text(const Json& definition) {
 
 }  // namespace
 
+void add_groups(Markup& html,
+                const Json& document,
+                std::initializer_list<std::pair<const char*, const char*>> groups) {
+  for (const auto& [key, title] : groups) {
+    const Json* group = find_path(document, key);
+    if (group != nullptr && group->is_object() && !group->empty()) {
+      html.element("h3", title).newline();
+      add_properties(html, *group);
+    }
+  }
+}
+
 void add_definitions(Markup& html, const Json& metrics) {
   if (metrics.empty()) {
     return;

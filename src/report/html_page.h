@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "report/facts.h"
@@ -32,6 +34,12 @@ void add_figure(Markup& html,
                 size_t number,
                 const std::vector<std::string>& missing,
                 const std::function<void()>& data);
+
+// Named parts of a document, each with a heading, under how it was made; parts that are absent are
+// left out.
+void add_groups(Markup& html,
+                const Json& document,
+                std::initializer_list<std::pair<const char*, const char*>> groups);
 
 // Label, meaning, formula, range and source of each entry of a result's "metrics".
 void add_definitions(Markup& html, const Json& metrics);

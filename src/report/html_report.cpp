@@ -82,20 +82,15 @@ void add_protocol(Markup& html, const ResultDocument& analysis) {
   if (const std::string text = analysis.text("protocol.description"); !text.empty()) {
     html.element("p", text).newline();
   }
-  constexpr std::pair<const char*, const char*> kGroups[] = {{"protocol", "Protocol"},
-                                                             {"model", "Model"},
-                                                             {"data", "Data"},
-                                                             {"compute", "Compute"},
-                                                             {"software", "Software"},
-                                                             {"config", "Options in effect"},
-                                                             {"plan", "Memory plan"}};
-  for (const auto& [key, title] : kGroups) {
-    const Json* group = find_path(analysis.json(), key);
-    if (group != nullptr && group->is_object() && !group->empty()) {
-      html.element("h3", title).newline();
-      add_properties(html, *group);
-    }
-  }
+  add_groups(html,
+             analysis.json(),
+             {{"protocol", "Protocol"},
+              {"model", "Model"},
+              {"data", "Data"},
+              {"compute", "Compute"},
+              {"software", "Software"},
+              {"config", "Options in effect"},
+              {"plan", "Memory plan"}});
   Json run = Json::object();
   for (const char* key : {"schema", "date", "seed", "n", "d", "null_in_sample"}) {
     if (const Json* value = find_path(analysis.json(), key); value != nullptr) {

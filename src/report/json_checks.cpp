@@ -27,6 +27,15 @@ void require_object(const Json& json, const std::string& path) {
       json.is_object(), kInput, "result: {}: expected an object, got {}", path, json.type_name());
 }
 
+const Json& require_model(const Json& document) {
+  const Json& model = require(document, "model", "");
+  require_object(model, "model");
+  const Json& path = require(model, "path", "model.");
+  LINSCAN_CHECK(
+      path.is_string(), kInput, "result: model.path: expected a string, got {}", path.type_name());
+  return model;
+}
+
 void check_count(const Json& json, const std::string& path) {
   LINSCAN_CHECK(json.is_number_integer(),
                 kInput,

@@ -16,6 +16,8 @@ void check_schema(const Json& document, std::string_view schema, std::string_vie
 const Json& require(const Json& object, const std::string& key, const std::string& where);
 
 void require_object(const Json& json, const std::string& path);
+// "model" of a document, an object with the path that names it.
+const Json& require_model(const Json& document);
 void check_count(const Json& json, const std::string& path);  // a whole number from 0
 void check_number_or_null(const Json& json, const std::string& path);
 // Of a key that may be absent.

@@ -158,25 +158,6 @@ void add_tables(Markup& html, const LadderDocument& ladder, const LadderFigure& 
   }
 }
 
-void add_protocol(Markup& html, const Json& document) {
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was measured").newline();
-  constexpr std::pair<const char*, const char*> kGroups[] = {{"model", "Model"},
-                                                             {"dense", "The model as it is"},
-                                                             {"data", "Fitted to"},
-                                                             {"evaluation_data", "Measured on"},
-                                                             {"compute", "Compute"},
-                                                             {"software", "Software"},
-                                                             {"config", "Options in effect"}};
-  for (const auto& [key, title] : kGroups) {
-    const Json* group = find_path(document, key);
-    if (group != nullptr && group->is_object() && !group->empty()) {
-      html.element("h3", title).newline();
-      add_properties(html, *group);
-    }
-  }
-  html.close().newline();
-}
-
 // Columns of numbers that fit a terminal beside the names.
 size_t columns_of_terminal(const LadderDocument& ladder, const LadderFigure& figure) {
   int method = display_width("method"), by = display_width("chosen by");
@@ -309,7 +290,17 @@ std::string render_ladder_html(const Json& document) {
     add_tables(html, ladder, figure);
   }
   html.close().newline();
-  add_protocol(html, document);
+  html.open("section", {{"id", "protocol"}}).element("h2", "How it was measured").newline();
+  add_groups(html,
+             document,
+             {{"model", "Model"},
+              {"dense", "The model as it is"},
+              {"data", "Fitted to"},
+              {"evaluation_data", "Measured on"},
+              {"compute", "Compute"},
+              {"software", "Software"},
+              {"config", "Options in effect"}});
+  html.close().newline();
   close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }

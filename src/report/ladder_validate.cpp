@@ -115,12 +115,7 @@ void check_rungs(const Json& rungs) {
 
 void validate_ladder(const Json& document) {
   check_schema(document, kLadderSchema, "a ladder of edits of one model");
-  const Json& model = require(document, "model", "");
-  require_object(model, "model");
-  LINSCAN_CHECK(require(model, "path", "model.").is_string(),
-                kInput,
-                "result: model.path: expected a string, got {}",
-                model.at("path").type_name());
+  const Json& model = require_model(document);
   for (const char* key : {"blocks", "hidden", "parameters"}) {
     check_optional_number(model, key, "model");
   }

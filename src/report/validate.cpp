@@ -214,12 +214,7 @@ void check_damage(const Json& damage) {
 
 void validate_analysis(const Json& document) {
   check_schema(document, kAnalysisSchema, "a result.json of `linscan analyze`");
-  const Json& model = require(document, "model", "");
-  require_object(model, "model");
-  LINSCAN_CHECK(require(model, "path", "model.").is_string(),
-                kInput,
-                "result: model.path: expected a string, got {}",
-                model.at("path").type_name());
+  const Json& model = require_model(document);
   for (const char* key : {"family", "architecture", "dtype", "weights_sha256"}) {
     check_optional_string(model, key, "model");
   }

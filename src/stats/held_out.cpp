@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "linscan/stats/ratio.h"
 #include "linscan/stats/whitener.h"
 #include "stats/centered_pair.h"
 #include "stats/products.h"
@@ -154,20 +155,13 @@ void HeldOut::finish(LinearityScores& scores) const {
 std::optional<std::pair<double, double>> fold_interval(const std::vector<double>& errors,
                                                        const std::vector<double>& totals) {
   const size_t folds = errors.size();
-  const double total = sum_of(totals);
-  if (folds < 2 || total <= kNoVariance) {
+  if (folds < 2 || sum_of(totals) <= kNoVariance) {
     return std::nullopt;
   }
-  const double ratio = sum_of(errors) / total;
-  double squares = 0;
-  for (size_t k = 0; k < folds; ++k) {
-    const double residual = errors[k] - ratio * totals[k];
-    squares += residual * residual;
-  }
-  const auto count = static_cast<double>(folds);
-  const double standard_error = std::sqrt(count / (count - 1) * squares) / total;
-  const double quantile = kStudent975[std::min(folds - 1, std::size(kStudent975)) - 1];
-  return std::pair(1 - ratio - quantile * standard_error, 1 - ratio + quantile * standard_error);
+  const Ratio ratio = ratio_of_sums(errors, totals);
+  const double margin =
+      kStudent975[std::min(folds - 1, std::size(kStudent975)) - 1] * ratio.error.value();
+  return std::pair(1 - ratio.value - margin, 1 - ratio.value + margin);
 }
 
 }  // namespace linscan

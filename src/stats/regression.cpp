@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "linscan/base/error.h"
+#include "linscan/base/random.h"
 #include "linscan/stats/whitener.h"
 #include "stats/products.h"
 
@@ -17,49 +20,56 @@ namespace linscan {
 // rounding, and what a map would make of it.
 constexpr double kRoundingShare = 1e-10;
 
-// The moments about the means where there is a bias.
-struct NormalEquations {
-  explicit NormalEquations(const RegressionMoments& m)
-      : n(m.n_), xx(m.gram_.tril()), xr(m.x_r_), r_square(m.r_square_) {
-    xx.add_(xx.tril(-1).t());
-    if (m.bias_) {
-      const double weight = -1.0 / static_cast<double>(n);
-      xx.addr_(m.sum_x_, m.sum_x_, 1, weight);
-      xr = at::addr(xr, m.sum_x_, m.sum_r_, 1, weight);
-      r_square += weight * m.sum_r_.square().sum().item<double>();
-      // A feature that is constant up to rounding has no variance.
-      const at::Tensor constant = xx.diagonal() <= m.gram_.diagonal() * 1e-13;
-      xx.masked_fill_(constant.unsqueeze(0), 0).masked_fill_(constant.unsqueeze(1), 0);
-      mean_x = m.shift_x_ + m.sum_x_ / static_cast<double>(n);
-      mean_r = m.shift_r_ + m.sum_r_ / static_cast<double>(n);
-    }
-    LINSCAN_CHECK(std::isfinite(r_square + xx.sum().item<double>()),
-                  kNumeric,
-                  "the states that a map is fitted to are not finite");
-  }
+// The check of fast products: columns of random signs, and one piece of rows in so many.
+constexpr int64_t kProbes = 4;
+constexpr int64_t kProbedPieces = 4;
+constexpr double kFastProductsCost = 1e-9;
 
-  int64_t n;
-  at::Tensor xx;  // (d, d)
-  at::Tensor xr;  // (d, C)
-  double r_square;
-  at::Tensor mean_x, mean_r;
+namespace {
+
+void check_finite(double sum) {
+  LINSCAN_CHECK(std::isfinite(sum), kNumeric, "the states that a map is fitted to are not finite");
+}
+
+}  // namespace
+
+// The second moments, about the mean where there is a bias, and the factor of what was last solved
+// with.
+struct RegressionInput::Equations {
+  at::Tensor xx;      // (d, d)
+  at::Tensor mean_x;  // (d); undefined without bias
+  std::optional<Whitener> whitener;
+  double ridge = 0;  // of the whitener
+
+  // Of xx with the ridge, a share of the mean square of the features.
+  const Whitener& whitener_for(double wanted) {
+    if (!whitener || ridge != wanted) {
+      ridge = wanted;
+      at::Tensor penalised = xx;
+      if (ridge > 0) {
+        penalised = xx.clone();
+        penalised.diagonal().add_(ridge * xx.diagonal().mean().item<double>());
+      }
+      whitener.emplace(penalised, kRoundingShare);
+    }
+    return *whitener;
+  }
 };
 
 namespace {
 
-at::Tensor zero_matrix(int64_t rows, int64_t columns, at::Device device) {
-  return at::zeros({rows, columns}, at::TensorOptions().dtype(at::kDouble).device(device));
-}
+// What one fit is solved from: of the input about its mean and its factor, and what links it to
+// what is missing.
+struct NormalEquations {
+  const at::Tensor& xx;      // (d, d)
+  const at::Tensor& xr;      // (d, C)
+  const Whitener* whitener;  // of the full and rank-k maps
+};
 
 // D of any shape, or of rank K: reduced-rank regression, the full map projected on the directions
 // of the output in which it explains most.
 at::Tensor fit_full(const NormalEquations& e, const MapChoice& choice, int64_t& rank) {
-  at::Tensor xx = e.xx;
-  if (choice.ridge > 0) {
-    xx = xx.clone();
-    xx.diagonal().add_(choice.ridge * e.xx.diagonal().mean().item<double>());
-  }
-  const Whitener whitener(xx, kRoundingShare);
+  const Whitener& whitener = *e.whitener;
   rank = whitener.rank();
   const at::Tensor whitened = whitener.whiten(e.xr);  // (., C)
   if (choice.kind != MapKind::kRank || choice.rank >= whitened.size(1)) {
@@ -93,10 +103,6 @@ at::Tensor fit_scale(const NormalEquations& e) {
 }
 
 at::Tensor fit_weight(const NormalEquations& e, const MapChoice& choice, int64_t& rank) {
-  if (!(e.xx.diagonal().sum().item<double>() > 0)) {
-    rank = 0;
-    return at::zeros_like(e.xr);  // nothing varies: no change is best
-  }
   rank = e.xx.size(0);
   switch (choice.kind) {
     case MapKind::kAffine:
@@ -114,42 +120,172 @@ at::Tensor fit_weight(const NormalEquations& e, const MapChoice& choice, int64_t
 
 }  // namespace
 
-RegressionMoments::RegressionMoments(int64_t inputs, int64_t outputs, bool bias, at::Device device)
-    : bias_(bias),
-      gram_(zero_matrix(inputs, inputs, device)),
-      x_r_(zero_matrix(inputs, outputs, device)) {
-  sum_x_ = at::zeros({inputs}, gram_.options());
-  sum_r_ = at::zeros({outputs}, gram_.options());
+RegressionInput::RegressionInput(int64_t inputs, bool bias, at::Device device)
+    : inputs_(inputs), bias_(bias), device_(device) {}
+
+RegressionInput::~RegressionInput() = default;
+
+int64_t RegressionInput::held_bytes(int64_t inputs) {
+  // The matrix, and its factor, which stand beside a copy while they are made.
+  return 3 * 8 * inputs * inputs;
+}
+
+void RegressionInput::add_centred(const at::Tensor& rows) {
+  LINSCAN_CHECK(!complete(), kInternal, "rows for the inputs of a fit that are complete");
+  if (!gram_.defined()) {
+    const auto options = at::TensorOptions().dtype(at::kDouble).device(device_);
+    gram_ = at::zeros({inputs_, inputs_}, options);
+    sum_ = at::zeros({inputs_}, options);
+  }
+  n_ += rows.size(0);
+  if (bias_) {
+    sum_.add_(rows.sum(0));
+  }
+  add_gram_lower(gram_, rows);
+}
+
+RegressionInput::Equations& RegressionInput::equations() {
+  if (complete()) {
+    return *equations_;
+  }
+  LINSCAN_CHECK(n_ > 0, kInternal, "a fit without rows");
+  auto equations = std::make_unique<Equations>();
+  at::Tensor xx = std::exchange(gram_, {}).tril_();
+  const at::Tensor about_shift = xx.diagonal().clone();
+  xx.add_(xx.tril(-1).t());
+  if (bias_) {
+    xx.addr_(sum_, sum_, 1, -1.0 / static_cast<double>(n_));
+    // A feature that is constant up to rounding has no variance.
+    const at::Tensor constant = xx.diagonal() <= about_shift * 1e-13;
+    xx.masked_fill_(constant.unsqueeze(0), 0).masked_fill_(constant.unsqueeze(1), 0);
+    equations->mean_x = shift_ + sum_ / static_cast<double>(n_);
+  }
+  check_finite(xx.sum().item<double>());
+  equations->xx = std::move(xx);
+  equations_ = std::move(equations);
+  return *equations_;
+}
+
+RegressionMoments::RegressionMoments(std::shared_ptr<RegressionInput> input,
+                                     int64_t outputs,
+                                     CrossProducts products)
+    : input_(std::move(input)), fills_input_(!input_->complete()), products_(products) {
+  const auto options = at::TensorOptions().dtype(at::kDouble).device(input_->device_);
+  sum_r_ = at::zeros({outputs}, options);
+  x_r_ = at::zeros({input_->inputs(), outputs}, options);
 }
 
 void RegressionMoments::add(const at::Tensor& x, const at::Tensor& r) {
+  n_ += x.size(0);
+  if (input_->bias() && !input_->shift_.defined()) {
+    // As fp32 has them, so that centring in fp32 is about the same point.
+    input_->shift_ = x.mean(0, /*keepdim=*/false, at::kDouble).to(at::kFloat).to(at::kDouble);
+  }
+  if (input_->bias() && !shift_r_.defined()) {
+    shift_r_ = r.mean(0, /*keepdim=*/false, at::kDouble).to(at::kFloat).to(at::kDouble);
+  }
+  if (products_ == CrossProducts::kFast && x.is_cpu() && x.scalar_type() == at::kFloat &&
+      r.scalar_type() == at::kFloat) {
+    add_fast(x, r);
+    return;
+  }
   at::Tensor inputs = x.to(at::kDouble);
   at::Tensor missing = r.to(at::kDouble);
-  if (bias_) {
-    if (!shift_x_.defined()) {
-      shift_x_ = inputs.mean(0);
-      shift_r_ = missing.mean(0);
-    }
-    inputs = inputs - shift_x_;
+  if (input_->bias()) {
+    inputs = inputs - input_->shift_;
     missing = missing - shift_r_;
-    sum_x_.add_(inputs.sum(0));
     sum_r_.add_(missing.sum(0));
   }
-  n_ += inputs.size(0);
-  add_gram_lower(gram_, inputs);
+  if (fills_input_) {
+    input_->add_centred(inputs);
+  }
   x_r_.addmm_(inputs.t(), missing);
   r_square_ += missing.square().sum().item<double>();
 }
 
+void RegressionMoments::add_fast(const at::Tensor& x, const at::Tensor& r) {
+  const auto centred = [this](const at::Tensor& rows, const at::Tensor& shift) {
+    return input_->bias() ? rows - shift.to(rows.scalar_type()) : rows;
+  };
+  const at::Tensor missing = centred(r, shift_r_);
+  const at::Tensor product = centred(x, input_->shift_).t().mm(missing);
+  x_r_.add_(product);
+  r_square_ += missing.square().sum(at::kDouble).item<double>();
+  if (input_->bias()) {
+    sum_r_.add_(missing.sum(0, /*keepdim=*/false, at::kDouble));
+  }
+  const bool probed = pieces_++ % kProbedPieces == 0;
+  if (!fills_input_ && !probed) {
+    return;
+  }
+  const at::Tensor exact = centred(x.to(at::kDouble), input_->shift_);
+  if (fills_input_) {
+    input_->add_centred(exact);
+  }
+  if (probed) {
+    if (!probe_.defined()) {
+      // Signs that no structure of the data follows; the same in every run.
+      Random random(/*seed=*/0);
+      probe_ = at::empty({r.size(1), kProbes}, at::kDouble);
+      double* sign = probe_.mutable_data_ptr<double>();
+      std::generate_n(sign, probe_.numel(), [&] { return random.below(2) == 0 ? -1.0 : 1.0; });
+      probe_error_ = at::zeros({x.size(1), kProbes}, at::kDouble);
+    }
+    ++probed_pieces_;
+    probe_error_.add_(product.to(at::kDouble).mm(probe_));
+    probe_error_.sub_(exact.t().mm(centred(r.to(at::kDouble), shift_r_).mm(probe_)));
+  }
+}
+
+bool RegressionMoments::fast_products_hold(const MapChoice& choice) const {
+  if (pieces_ == 0) {
+    return true;
+  }
+  RegressionInput::Equations& equations = input_->equations();
+  if (!(equations.xx.diagonal().sum().item<double>() > 0)) {
+    return true;
+  }
+  // With E the error of the products and P S_xx P^T = I, the fit leaves ||P E||^2 more than the
+  // best one. For random signs V of k columns, ||P E V||^2 / k is that on average. Errors of
+  // different pieces are taken to add up in the worst way.
+  const double scale = static_cast<double>(pieces_) / static_cast<double>(probed_pieces_);
+  const double cost =
+      scale * scale *
+      equations.whitener_for(choice.ridge).whiten(probe_error_).square().sum().item<double>() /
+      kProbes;
+  const double variance =
+      r_square_ -
+      (input_->bias() ? sum_r_.square().sum().item<double>() / static_cast<double>(n_) : 0.0);
+  return cost <= kFastProductsCost * variance;
+}
+
 UpdateMap fit_update(const RegressionMoments& moments, const MapChoice& choice) {
-  const NormalEquations e(moments);
+  RegressionInput& input = *moments.input_;
+  const int64_t n = moments.n();
+  LINSCAN_CHECK(n == input.n(), kInternal, "{} rows of a target for {} of inputs", n, input.n());
+  RegressionInput::Equations& equations = input.equations();
+  const at::Tensor& xx = equations.xx;
+  at::Tensor xr = moments.x_r_;
+  double r_square = moments.r_square_;
+  if (input.bias()) {
+    const double weight = -1.0 / static_cast<double>(n);
+    xr = at::addr(xr, input.sum_, moments.sum_r_, 1, weight);
+    r_square += weight * moments.sum_r_.square().sum().item<double>();
+  }
+  check_finite(r_square);
   UpdateMap map;
-  map.weight = fit_weight(e, choice, map.rank);
-  const double left =
-      e.r_square - 2 * inner_product(e.xr, map.weight) + quadratic_form(e.xx, map.weight);
-  map.unexplained = e.r_square > 0 ? std::max(0.0, left) / e.r_square : 0.0;
-  if (moments.bias()) {
-    map.bias = e.mean_r - map.weight.t().mv(e.mean_x);
+  if (xx.diagonal().sum().item<double>() > 0) {
+    const bool full = choice.kind == MapKind::kAffine || choice.kind == MapKind::kRank;
+    const Whitener* whitener = full ? &equations.whitener_for(choice.ridge) : nullptr;
+    map.weight = fit_weight({xx, xr, whitener}, choice, map.rank);
+  } else {
+    map.weight = at::zeros_like(xr);  // nothing varies: no change is best
+  }
+  const double left = r_square - 2 * inner_product(xr, map.weight) + quadratic_form(xx, map.weight);
+  map.unexplained = r_square > 0 ? std::max(0.0, left) / r_square : 0.0;
+  if (input.bias()) {
+    map.mean_missing = moments.shift_r_ + moments.sum_r_ / static_cast<double>(n);
+    map.bias = map.mean_missing - map.weight.t().mv(equations.mean_x);
   }
   return map;
 }

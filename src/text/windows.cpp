@@ -199,6 +199,20 @@ TokenWindows read_windows(const std::vector<fs::path>& files,
   return builder.finish();
 }
 
+TokenWindows cut_windows(const std::vector<std::vector<int32_t>>& documents,
+                         const std::string& source,
+                         int64_t vocabulary_size,
+                         const WindowOptions& options) {
+  WindowBuilder builder({source}, vocabulary_size, options.context);
+  for (const std::vector<int32_t>& document : documents) {
+    const int64_t rest = options.max_tokens - builder.tokens();
+    if (rest <= 0) break;
+    const auto count = std::min<int64_t>(rest, static_cast<int64_t>(document.size()));
+    builder.add_document({document.begin(), document.begin() + count}, source);
+  }
+  return builder.finish();
+}
+
 TokenWindows read_paper_chunks(const std::vector<fs::path>& files,
                                const Tokenizer& tokenizer,
                                int64_t vocabulary_size,

@@ -10,7 +10,6 @@ namespace {
 
 using BlockFunction = std::function<at::Tensor(const at::Tensor&)>;
 
-
 class Checkpointed : public torch::autograd::Function<Checkpointed> {
  public:
   // `anchor` requires gradients, so that the node is there even where x does not (the embedding

@@ -56,8 +56,7 @@ std::vector<TrainBatch> next_token_batches(const TokenWindows& windows, int64_t 
 LogitLoss cross_entropy_loss(const at::Tensor& targets, double factor) {
   return [targets, factor](const at::Tensor& logits, int64_t first_row) {
     const at::Tensor own = targets.narrow(0, first_row, logits.size(0));
-    return at::cross_entropy_loss(
-               logits, own, {}, at::Reduction::Sum, TrainBatch::kNoTarget) *
+    return at::cross_entropy_loss(logits, own, {}, at::Reduction::Sum, TrainBatch::kNoTarget) *
            factor;
   };
 }
@@ -96,7 +95,8 @@ LossParts LanguageModelObjective::accumulate(int64_t step, int64_t micro, double
   std::vector<at::Tensor> ends = {states.normed};
   std::vector<at::Tensor> gradients = {gradient};
   if (options_.regularizer.kind != RegularizerKind::kNone) {
-    const at::Tensor term = regularizer(states.stream, states.normed, options_.regularizer) * weight;
+    const at::Tensor term =
+        regularizer(states.stream, states.normed, options_.regularizer) * weight;
     ends.push_back(term);
     gradients.push_back(at::ones_like(term));
     parts.emplace_back("regularizer", term.detach());

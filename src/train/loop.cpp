@@ -80,8 +80,8 @@ void Training::take_step() {
   optimizer_.zero_gradients();
   LossParts sums;
   for (int64_t micro = 0; micro < options_.accumulation; ++micro) {
-    const LossParts losses =
-        objective_.accumulate(progress_.step, micro, 1.0 / static_cast<double>(options_.accumulation));
+    const LossParts losses = objective_.accumulate(
+        progress_.step, micro, 1.0 / static_cast<double>(options_.accumulation));
     for (const auto& [name, value] : losses) {
       const auto sum = std::ranges::find(sums, name, &LossParts::value_type::first);
       if (sum == sums.end()) {
@@ -213,8 +213,9 @@ TrainResult Training::run() {
   result.checkpoint = folder_.checkpoint(progress_.step);
   const int64_t tokens = objective_.tokens_per_micro_batch() * options_.accumulation;
   result.tokens_per_second =
-      step_seconds_ > 0 ? static_cast<double>((progress_.step - first_step_) * tokens) / step_seconds_
-                        : 0;
+      step_seconds_ > 0
+          ? static_cast<double>((progress_.step - first_step_) * tokens) / step_seconds_
+          : 0;
   if (options_.patience > 0 && progress_.best_step && *progress_.best_step != progress_.step) {
     folder_.read_checkpoint(*progress_.best_step, optimizer_, options_.config);
     evaluation_ = Json();

@@ -8,9 +8,7 @@
 namespace linscan {
 
 AdamW::AdamW(const std::vector<Parameter>& parameters, const AdamOptions& options)
-    : parameters_(parameters),
-      options_(options),
-      groups_({{options.weight_decay, {}}, {0.0, {}}}) {
+    : parameters_(parameters), options_(options), groups_({{options.weight_decay, {}}, {0.0, {}}}) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& value = parameters_[i].value;
     moments_.push_back({at::zeros(value.sizes(), value.options().requires_grad(false)),

@@ -123,11 +123,8 @@ RunFolder::RunFolder(fs::path folder, bool resume)
                 folder_.string());
   std::error_code error;
   fs::create_directories(checkpoints_folder, error);
-  LINSCAN_CHECK(!error,
-                kInput,
-                "{}: cannot be made: {}",
-                checkpoints_folder.string(),
-                error.message());
+  LINSCAN_CHECK(
+      !error, kInput, "{}: cannot be made: {}", checkpoints_folder.string(), error.message());
 }
 
 fs::path RunFolder::checkpoint(int64_t step) const {
@@ -201,12 +198,12 @@ TrainingProgress RunFolder::read_checkpoint(int64_t step,
   const at::NoGradGuard no_grad;
   visit_state(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
     const TensorView* view = file.find(name);
-    LINSCAN_CHECK(view != nullptr && view->dtype == DType::kF32 &&
-                      view->shape == tensor.sizes().vec(),
-                  kInput,
-                  "{}: does not fit the model: tensor '{}' is missing or misshapen",
-                  path.string(),
-                  name);
+    LINSCAN_CHECK(
+        view != nullptr && view->dtype == DType::kF32 && view->shape == tensor.sizes().vec(),
+        kInput,
+        "{}: does not fit the model: tensor '{}' is missing or misshapen",
+        path.string(),
+        name);
     at::Tensor target = tensor;
     target.detach().copy_(tensor_from_view(*view));
   });
@@ -238,8 +235,8 @@ void RunFolder::clean_up(int64_t step) const {
     std::string_view rest;
     const std::string name = entry.path().filename().string();
     const std::optional<int64_t> own = step_of(name, &rest);
-    const bool whole = own && (rest.empty() || rest == kStateSuffix) &&
-                       std::ranges::binary_search(complete, *own);
+    const bool whole =
+        own && (rest.empty() || rest == kStateSuffix) && std::ranges::binary_search(complete, *own);
     if (own && !whole) {
       broken.push_back(entry.path());
     }

@@ -70,8 +70,7 @@ TrainableModel::TrainableModel(const Model& source,
       positions_(source.config, compute_dtype, device) {
   for (const auto& [key, weight] : source.weights.all()) {
     take_weight(key, weight);
-    if (choice.kind == TrainChoice::Kind::kLora &&
-        takes_lora(key.slot, model_.weights.at(key))) {
+    if (choice.kind == TrainChoice::Kind::kLora && takes_lora(key.slot, model_.weights.at(key))) {
       // Every matrix draws from a generator of its own, so that no other choice moves it.
       add_lora(key, model_.weights.at(key), Random(seed + parameters_.size()).next());
     }
@@ -107,11 +106,11 @@ void TrainableModel::take_weight(const WeightKey& key, const MappedWeight& weigh
   const bool trained = trains(key);
   at::Tensor& taken = taken_[weight.tensor];
   if (trained && taken.defined() && !taken.requires_grad()) {
-      taken = at::Tensor();  // a tied head is trained, the embedding is not: they part
+    taken = at::Tensor();  // a tied head is trained, the embedding is not: they part
   }
   if (!taken.defined()) {
-    const at::Tensor stored = decode_weight(
-        tensor_from_view(*weight.tensor), weight.transform, config());
+    const at::Tensor stored =
+        decode_weight(tensor_from_view(*weight.tensor), weight.transform, config());
     const bool exact = trained || stored.dim() < 2 || is_norm(key.slot) ||
                        key.slot == Slot::kRouterWeight || key.slot == Slot::kSharedRouterWeight;
     taken = stored
@@ -121,9 +120,8 @@ void TrainableModel::take_weight(const WeightKey& key, const MappedWeight& weigh
                 .contiguous();
     if (trained) {
       taken.requires_grad_();
-      parameters_.push_back({source_.weights.name(key, key.block),
-                             taken,
-                             taken.dim() >= 2 && !is_norm(key.slot)});
+      parameters_.push_back(
+          {source_.weights.name(key, key.block), taken, taken.dim() >= 2 && !is_norm(key.slot)});
     }
   }
   if (trained) {
@@ -166,8 +164,7 @@ ForwardStates TrainableModel::forward(const at::Tensor& ids,
                                       bool checkpointing) {
   const BatchLayout placed = layout.to(device());
   ForwardStates states;
-  states.stream.push_back(
-      forward_embedding(config(), loader_.embedding(), ids, placed, device()));
+  states.stream.push_back(forward_embedding(config(), loader_.embedding(), ids, placed, device()));
   for (int64_t i = 0; i < config().blocks(); ++i) {
     const auto run = [this, i, placed](const at::Tensor& x) {
       return forward_block(config(), i, block(i), x, placed, positions_).resid_post;
@@ -194,8 +191,7 @@ at::Tensor TrainableModel::head_loss(const at::Tensor& normed,
   std::vector<at::Tensor> gradients;
   for (int64_t begin = 0; begin < normed.size(0); begin += rows) {
     const int64_t count = std::min(rows, normed.size(0) - begin);
-    const at::Tensor chunk =
-        normed.detach().narrow(0, begin, count).requires_grad_(with_gradient);
+    const at::Tensor chunk = normed.detach().narrow(0, begin, count).requires_grad_(with_gradient);
     const at::Tensor part = loss(logits(chunk), begin);
     if (with_gradient) {
       part.backward();
@@ -214,7 +210,7 @@ EditedModel TrainableModel::edited(bool as_stored) const {
   EditedModel model = EditedModel::unchanged(source_);
   const auto put = [&](const WeightKey& key, const at::Tensor& weight) {
     model.weights[key] =
-        weight.detach().to(at::kCPU, as_stored ? model.stored_dtype(key) : at::kFloat);
+        weight.detach().to(at::kCPU, as_stored ? stored_dtype(source_, key) : at::kFloat);
   };
   for (const auto& [key, weight] : trained_) {
     put(key, weight);

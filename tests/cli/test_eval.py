@@ -146,6 +146,20 @@ def test_an_existing_items_file_is_kept_without_force(tmp_path):
     assert items.read_text() == "precious"
 
 
+def test_one_rule_gives_the_figures_that_both_give(text):
+    both = result_of("--ppl", text)
+    for rule, keys in (("chunked", ["chunked"]), ("rolling", ["word", "byte", "bits_per_byte"])):
+        alone = result_of("--ppl", text, "--ppl-rules", rule)
+        figures = alone["perplexity"][str(text)]
+        assert set(figures) == {*keys, "tokens"}
+        for key, value in figures.items():
+            assert value == pytest.approx(both["perplexity"][str(text)][key], rel=1e-6)
+        assert alone["config"]["ppl-rules"] == [rule]
+        assert alone["compute"]["tokens_fed"] < both["compute"]["tokens_fed"]
+    table = evaluate("--ppl", text, "--ppl-rules", "rolling", "-q", check=0).stdout
+    assert "bits/byte" in table and "chunked" not in table
+
+
 def test_kl_against_itself_is_nothing(text):
     result = result_of("--ppl", text, "--ctx", 32, "--kl-against", MODEL)
     own = result["divergence"]["texts"][str(text)]
@@ -177,6 +191,9 @@ def test_kl_against_another_tokenizer_is_refused(text, tmp_path):
     (["--ctx", "16", "--stride", "17"], ["--stride 17", "--ctx 16"]),
     (["--task", "boolq=a", "--kl-against", "b"], ["--ppl"]),
     (["--items", "x"], ["--task"]),
+    (["--ppl", "a.txt", "--ppl-rules", "rolling", "--kl-against", "b"], ["--ppl-rules", "chunked"]),
+    (["--ppl", "a.i32", "--ppl-rules", "rolling"], ["a.i32", "--ppl-rules"]),
+    (["--ppl", "a.txt", "--ppl-rules", "sliding"], ["--ppl-rules", "sliding"]),
 ])
 def test_wrong_options_are_usage_errors(arguments, expected):
     one_line_error(evaluate(*arguments), *expected, code=2)

@@ -148,6 +148,14 @@ def test_gates_write_nothing(tmp_path):
     (["--blocks", "0:6", "--method", "remove"], "at least one", 1),
     (["--blocks", "1", "--method", "refit", "--map", "rank:x"], "rank:K", 2),
     (["--blocks", "1", "--method", "linear", "--sweep"], "--sweep", 2),
+    (["--blocks", "1", "--method", "refit", "--map", "rank:8"], "--map rank:8: refit", 2),
+    (["--blocks", "1", "--method", "remove", "--map", "scale"], "--map scale: remove", 2),
+    (["--blocks", "1", "--method", "linear", "--map", "scale", "--export", "nemotron"], "affine or rank:K", 2),
+    (["--drop", "1", "--method", "refit", "--rescore"], "--rescore", 2),
+    (["--drop", "1", "--method", "refit", "--by", "reverse", "--rescore"], "--by linearity", 2),
+    (["--drop", "1", "--by", "cosine", "--rescore"], "--method", 2),
+    (["--drop", "1", "--by", "cosine", "--method", "refit", "--target", "auto", "--rescore"], "--target", 2),
+    (["--blocks", "1", "--by", "cosine", "--method", "refit", "--rescore"], "--rescore", 2),
     (["--blocks", "1", "--method", "linear", "--tokens", "100"], "--ridge", 1),
     (["--blocks", "1", "--max-kl", "-1"], "--max-kl", 2),
 ])
@@ -212,11 +220,36 @@ def test_ladder_has_every_rung(tmp_path):
     assert {(rung["method"], rung["by"], rung["k"]) for rung in result["rungs"]} == {
         (method, by, k) for method in ("remove", "refit + sweep") for by in ("cosine", "reverse") for k in (1, 2)}
     assert all(rung["tasks"]["arc_easy"]["n"] == 6 and rung["perplexity"] > 1 for rung in result["rungs"])
-    assert {path.name for path in out.iterdir()} == {"result.json", "ladder.csv", "report.html"}
+    assert {path.name for path in out.iterdir()} == {"result.json", "ladder.csv", "report.html", "run.toml"}
+    again = harness.run("linscan-ladder", "--config", out / "run.toml", "--format", "json", "-q", check=0)
+    assert json.loads(again.stdout)["rungs"] == result["rungs"]
     # The same edit by prune.
     rung = next(rung for rung in result["rungs"] if (rung["method"], rung["by"], rung["k"]) == ("remove", "reverse", 2))
     pruned = result_of(tmp_path / "pruned", "--blocks", "4:6", "--method", "remove")
     assert rung["blocks"] == [4, 5] and rung["perplexity"] == pytest.approx(pruned["edited"]["perplexity"], rel=1e-5)
+
+
+@pytest.mark.parametrize("arguments,expected,code", [
+    (["--rescore"], "--by linearity", 2),
+    (["--methods", "remove,refit", "--map", "rank:8"], "--map rank:8", 2),
+    (["--methods", "linear+sweep"], "sweep", 2),
+    (["--max-drop", "6"], "at least one must stay", 1),
+])
+def test_bad_input_of_ladder_is_one_line(arguments, expected, code, tmp_path):
+    refused(harness.run("linscan-ladder", MODEL, *FEW, *arguments, "--out", tmp_path / "out"), expected, code=code)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_windows_beyond_learned_positions_are_refused(tmp_path):
+    model = tmp_path / "model"
+    from transformers import GPT2Config, GPT2LMHeadModel
+    GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=32, vocab_size=64)).save_pretrained(model)
+    ids = tmp_path / "ids.u16"
+    np.arange(2000, dtype="<u2").__mod__(64).tofile(ids)
+    for command in ("linscan-prune", "linscan-ladder"):
+        more = ["--drop", 1, "--method", "remove", "--plan-only"] if command == "linscan-prune" else ["--max-drop", 1, "--methods", "remove"]
+        refused(harness.run(command, model, *more, "--data", ids, "--ctx", 33), "--ctx 33", "learned positions for 32")
+        harness.run(command, model, *more, "--data", ids, "--ctx", 32, "-q", check=0)
 
 
 def test_damage_of_every_block():

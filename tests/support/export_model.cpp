@@ -62,7 +62,7 @@ void add_block(linscan::EditedModel& model, std::string text) {
       model.weights.emplace(key,
                             random_weight(std::move(shape),
                                           1000 * static_cast<int64_t>(slot) + block,
-                                          model.stored_dtype(key)));
+                                          linscan::stored_dtype(*model.source, key)));
     };
     if (bias && !own.has_map()) {
       own.map_bias = false;
@@ -87,7 +87,7 @@ void add_zero_biases(linscan::EditedModel& model) {
                                      std::pair(linscan::Slot::kDownBias, model.config.hidden)}) {
       const linscan::WeightKey key{model.blocks[i], slot};
       if (model.source->weights.find(slot, key.block) == nullptr) {
-        model.weights.emplace(key, at::zeros({size}, model.stored_dtype(key)));
+        model.weights.emplace(key, at::zeros({size}, linscan::stored_dtype(*model.source, key)));
       }
     }
   }

@@ -3,9 +3,9 @@
 // Takes some steps of training on raw ids (little-endian int32) and writes the weights in fp32 to
 // OUT, for the tests that compare them with torch. Step s, micro-batch m reads the windows of
 // ctx + 1 ids that follow one another in the file. Prints one line for each step: loss parts,
-// gradient norm, as JSON. Keys: ctx, batch, accumulation, steps, lr, clip, decay, dtype (fp32, bf16),
-// reg (none, cosine, mse), lambda, post_norm, mean_over_features, checkpointing, train, device,
-// repeat (1: every step reads the same ids).
+// gradient norm, as JSON. Keys: ctx, batch, accumulation, steps, lr, clip, decay, dtype (fp32,
+// bf16), reg (none, cosine, mse), lambda, post_norm, mean_over_features, checkpointing, train,
+// device, repeat (1: every step reads the same ids).
 #include <ATen/ATen.h>
 
 #include <chrono>
@@ -107,8 +107,7 @@ int run(const std::string& folder,
     std::fflush(stdout);
   }
   if (out != "-") {
-    linscan::write_model(
-        trainable.edited(/*as_stored=*/false), out, linscan::ExportForm::kStock);
+    linscan::write_model(trainable.edited(/*as_stored=*/false), out, linscan::ExportForm::kStock);
   }
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "common/output.h"
 #include "linscan/base/device.h"
 #include "linscan/base/error.h"
 #include "linscan/base/files.h"
@@ -31,21 +32,16 @@ constexpr const char* kPlanSchema = "linscan.edit-plan/1";
 class EditCommand {
  public:
   explicit EditCommand(const EditOptions& options)
-      : o_(options), start_(std::chrono::steady_clock::now()), model_(open_model(o_.model)) {
-    variants_.device = parse_device(o_.device);
-    variants_.compute_dtype =
-        choose_compute_dtype(o_.dtype, stored_in_16_bits(model_), variants_.device);
-    variants_.memory_limit =
-        memory_limit_or_default(o_.memory_limit == "auto" ? 0 : parse_bytes(o_.memory_limit));
-  }
+      : o_(options),
+        start_(std::chrono::steady_clock::now()),
+        model_(open_model(o_.model)),
+        variants_(variant_options(o_.compute, model_)) {}
 
   void run();
 
  private:
   EditDecision read_plan();
   EditDecision decide_plan(const EditWindows& windows) const;
-  TokenWindows load(const DataOptions& data, int64_t tokens) const;
-  EditWindows load_text(const EditPlan& largest) const;
   ExportForm choose_form(const EditedModel& edited);
   void check_gates();
   Json plan_document(const EditPlan& plan) const;
@@ -58,7 +54,7 @@ class EditCommand {
   const EditOptions& o_;
   const std::chrono::steady_clock::time_point start_;
   const Model model_;
-  VariantOptions variants_;
+  const VariantOptions variants_;
   std::string weights_sha256_;
   Json result_;
 };
@@ -109,38 +105,12 @@ EditDecision EditCommand::decide_plan(const EditWindows& windows) const {
     request.count = parse_drop(o_.drop, model_.config.blocks());
   }
   request.criterion = parse_criterion(o_.by, "--by");
-  request.rescore = o_.rescore;
-  request.beam = o_.beam;
+  request.rescore = o_.means.rescore;
+  request.beam = o_.means.beam;
   request.search_tokens = o_.search_tokens;
-  request.seed = o_.seed;
-  request.context = o_.data.context;
+  request.seed = o_.text.seed;
   request.variants = variants_;
   return decide(model_, windows, request);
-}
-
-TokenWindows EditCommand::load(const DataOptions& data, int64_t tokens) const {
-  LINSCAN_CHECK(!model_.config.learned_positions || data.context <= model_.config.max_positions,
-                kInput,
-                "--ctx {}: {} has learned positions for {} tokens only",
-                data.context,
-                o_.model,
-                model_.config.max_positions);
-  return load_windows(data, o_.model, model_.config.vocabulary, tokens, /*paper=*/false, o_.seed);
-}
-
-EditWindows EditCommand::load_text(const EditPlan& largest) const {
-  const int64_t wanted = default_edit_tokens(model_.config, largest);
-  // What is held out comes on top.
-  const int64_t tokens = o_.data.tokens > 0            ? o_.data.tokens
-                         : o_.evaluation_files.empty() ? wanted + wanted / 9 + 1
-                                                       : wanted;
-  TokenWindows calibration = load(o_.data, tokens);
-  if (o_.evaluation_files.empty()) {
-    return {std::move(calibration), std::nullopt, o_.seed};
-  }
-  DataOptions evaluation = o_.data;
-  evaluation.files = o_.evaluation_files;
-  return {std::move(calibration), load(evaluation, o_.evaluation_tokens), o_.seed};
 }
 
 ExportForm EditCommand::choose_form(const EditedModel& edited) {
@@ -252,7 +222,7 @@ void EditCommand::describe(const EditDecision& decision,
   result_["parameters"] = {{"before", model_.weights.parameters()},
                            {"after", count_parameters(edited.model)}};
   std::vector<std::string> warnings;
-  if (o_.data.bundled()) {
+  if (o_.text.data.bundled()) {
     warnings.emplace_back(
         "maps depend on the text they are fitted to: these saw the bundled corpus of stories; name "
         "text like the model's own with --data");
@@ -283,9 +253,7 @@ void EditCommand::write(const EditedModel& edited, const EditWindows& windows, c
       verify_written(edited, o_.out, windows.windows(), variants_.compute_dtype, variants_.device);
   result_["verification"] = {{"tokens", verification.tokens},
                              {"largest_logit_difference", verification.largest_logit_difference}};
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  result_["compute"]["seconds"] = seconds;
+  result_["compute"] = describe_compute(variants_, start_);
   // What only the verified folder can say.
   write_file_atomically(fs::path(o_.out) / "linscan_edit.json", result_.dump(1) + "\n");
   write_file_atomically(fs::path(o_.out) / "linscan_edit.html", render_edit_html(result_));
@@ -295,19 +263,14 @@ void EditCommand::write(const EditedModel& edited, const EditWindows& windows, c
 void EditCommand::run() {
   weights_sha256_ = model_.checkpoint.weights_sha256();
   EditDecision decision;
-  EditPlan largest;
   if (!o_.plan.empty()) {
     decision = read_plan();
-    largest = decision.recipe.how;
-  } else {
-    for (const Recipe& recipe : recipes_of(o_)) {
-      const EditPlan plan = recipe.on({model_.config.blocks() - 1});
-      if (unknown_columns(model_.config, plan) >= unknown_columns(model_.config, largest)) {
-        largest = plan;
-      }
-    }
   }
-  const EditWindows windows = load_text(largest);
+  const DecoderConfig& config = model_.config;
+  const EditWindows windows =
+      o_.text.load(model_,
+                   o_.plan.empty() ? default_edit_tokens(config, recipes_of(o_))
+                                   : default_edit_tokens(config, decision.recipe.how));
   if (o_.plan.empty()) {
     decision = decide_plan(windows);
   }
@@ -315,7 +278,7 @@ void EditCommand::run() {
   result_ = {{"schema", "linscan.edit/1"}, {"command", o_.command}};
   result_["model"] = describe_model(model_);
   result_["model"]["weights_sha256"] = weights_sha256_;
-  result_["data"] = windows.describe(o_.data.context, o_.data.bundled());
+  result_["data"] = windows.describe(o_.text.data.context, o_.text.data.bundled());
   result_["evaluation_data"] = windows.describe_evaluation();
   VariantOptions variants = variants_;
   variants.progress = "fit and measure";
@@ -324,13 +287,9 @@ void EditCommand::run() {
   describe(decision, plan, windows, edited);
   result_["unedited"] = to_json(run.unedited);
   result_["edited"] = to_json(edited.measure);
-  result_["compute"] = {{"device", variants_.device.str()},
-                        {"dtype", dtype_name(variants_.compute_dtype)},
-                        {"threads", threads()},
-                        {"peak_memory_bytes", peak_memory_bytes()}};
   result_["software"] = describe_software(torch_version());
   result_["date"] = now_utc();
-  result_["seed"] = o_.seed;
+  result_["seed"] = o_.text.seed;
   const Json plan_json = plan_document(plan);
   if (o_.plan_only) {
     check_gates();
@@ -343,20 +302,14 @@ void EditCommand::run() {
     return;
   }
   write(edited.model, windows, plan_json);
-  if (o_.format == "json") {
-    std::cout << result_.dump(1) << '\n';
-  } else if (o_.format == "markdown") {
-    std::cout << render_edit_markdown(result_);
-  } else {
-    std::cout << render_edit_table(result_);
-  }
+  std::cout << draw_document(result_, o_.format, {render_edit_table, render_edit_markdown});
 }
 
 }  // namespace
 
 void run_edit(const EditOptions& options) {
   keep_freed_memory();
-  set_threads(options.threads);
+  set_threads(options.compute.threads);
   LINSCAN_CHECK(!options.blocks.empty() || !options.drop.empty() || !options.plan.empty(),
                 kUsage,
                 "say which blocks: --blocks 3,7:9, --drop N (or 25%), or --plan FILE");
@@ -370,7 +323,12 @@ void run_edit(const EditOptions& options) {
   if (!options.max_kl.empty()) {
     parse_share(options.max_kl, "--max-kl");
   }
-  recipes_of(options);
+  const std::vector<Recipe> recipes = recipes_of(options);
+  std::vector<Criterion> criteria;
+  if (!options.drop.empty()) {
+    criteria = {parse_criterion(options.by, "--by")};
+  }
+  options.means.check_effect(recipes, criteria);
   if (!options.plan_only) {
     require_new_checkpoint(options.out, options.model, options.force);
   }

@@ -1,9 +1,14 @@
 #include "common/edit_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "linscan/base/device.h"
 #include "linscan/base/error.h"
+#include "linscan/base/system.h"
+#include "linscan/model/description.h"
 
 namespace linscan::tools {
 namespace {
@@ -37,16 +42,9 @@ void add_choice_options(CLI::App& app, EditOptions& o) {
       ->group("Method")
       ->check(
           CLI::IsMember({"loss", "linearity", "update", "cosine", "angular", "reverse", "random"}));
-  app.add_flag("--rescore", o.rescore, "Score the blocks that are left anew after each one")
-      ->group("Method");
-  app.add_option(
-         "--beam", o.beam, "Sets that each round of --by loss hands to the next; 1: plain greedy")
-      ->group("Method")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000}))
-      ->type_name("N");
 }
 
-void add_map_options(CLI::App& app, EditOptions& o) {
+void add_method_options(CLI::App& app, EditOptions& o) {
   app.add_option("--method",
                  o.method,
                  "remove; fold (a map merged into the last kept block's down projection); refit "
@@ -55,14 +53,6 @@ void add_map_options(CLI::App& app, EditOptions& o) {
       ->group("Method")
       ->check(CLI::IsMember(
           {"auto", "remove", "fold", "refit", "linear", "linear-attention", "no-attention"}));
-  app.add_option("--map", o.map, "affine, diagonal, scale, orthogonal, or rank:K of the update")
-      ->group("Method")
-      ->type_name("KIND");
-  app.add_option(
-         "--ridge", o.ridge, "Penalty on the change, a share of the mean square of a feature")
-      ->group("Method")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("X");
   app.add_flag(
          "--sweep", o.sweep, "After fold or refit, solve every later down projection anew too")
       ->group("Method");
@@ -72,22 +62,6 @@ void add_map_options(CLI::App& app, EditOptions& o) {
                  "edited stream, or auto (the one with the lower loss)")
       ->group("Method")
       ->check(CLI::IsMember({"dense", "own", "auto"}));
-}
-
-void add_compute_options(CLI::App& app, EditOptions& o) {
-  app.add_option("--device", o.device, "auto, cpu or cuda[:i]")->group("Compute");
-  app.add_option("--dtype", o.dtype, "Dtype of the matmuls; the residual stream is always fp32")
-      ->group("Compute")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
-  app.add_option("--threads", o.threads, "CPU threads; 0: one per core")
-      ->group("Compute")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  app.add_option("--memory-limit",
-                 o.memory_limit,
-                 "Host memory to stay below, like 8GiB; auto: four fifths of what is free")
-      ->group("Compute")
-      ->type_name("SIZE");
 }
 
 void add_output_options(CLI::App& app, EditOptions& o) {
@@ -123,32 +97,58 @@ void add_output_options(CLI::App& app, EditOptions& o) {
 
 }  // namespace
 
+void SearchMeans::add_to(CLI::App& app) {
+  app.add_flag("--rescore", rescore, "Score the blocks that are left anew after each one")
+      ->group("Method");
+  app.add_option(
+         "--beam", beam, "Sets that each round of --by loss hands to the next; 1: plain greedy")
+      ->group("Method")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000}))
+      ->type_name("N");
+  app.add_option("--map", map, "affine, diagonal, scale, orthogonal, or rank:K of the update")
+      ->group("Method")
+      ->type_name("KIND");
+  app.add_option("--ridge", ridge, "Penalty on the change, a share of the mean square of a feature")
+      ->group("Method")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X");
+}
+
+EditPlan SearchMeans::plan() const {
+  EditPlan plan;
+  plan.map = parse_map(map, "--map");
+  plan.map.ridge = ridge;
+  return plan;
+}
+
+void SearchMeans::check_effect(std::span<const Recipe> recipes,
+                               std::span<const Criterion> criteria) const {
+  LINSCAN_CHECK(!rescore || std::ranges::any_of(criteria, scores_single_blocks),
+                kUsage,
+                "--rescore scores blocks anew while they are chosen: it goes with --by linearity, "
+                "update or cosine");
+  LINSCAN_CHECK(map == "affine" || std::ranges::any_of(recipes, takes_map_choice, &Recipe::method),
+                kUsage,
+                "--map {}: {} fits no such map; only fold, linear and linear-attention do",
+                map,
+                name(recipes.front().method));
+}
+
 void EditOptions::add_to(CLI::App& app) {
   app.add_option("MODEL,-m,--model", model, "HuggingFace folder: config.json and weights")
       ->required()
       ->group("Model");
-  data.add_to(app);
-  app.add_option("--eval-data",
-                 evaluation_files,
-                 "Text that the edited model is judged on; default: a tenth of --data, held out")
-      ->group("Data")
-      ->type_name("FILE");
-  app.add_option("--eval-tokens", evaluation_tokens, "At most N tokens of --eval-data")
-      ->group("Data")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  text.add_to(app);
   app.add_option("--search-tokens",
                  search_tokens,
                  "Most tokens that the search fits on; 0: 4,096, or 16 for each unknown")
       ->group("Data")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
-  app.add_option("--seed", seed, "Seed of held-out parts and of --by random")
-      ->group("Data")
-      ->type_name("S");
   add_choice_options(app, *this);
-  add_map_options(app, *this);
-  add_compute_options(app, *this);
+  add_method_options(app, *this);
+  means.add_to(app);
+  compute.add_to(app);
   add_output_options(app, *this);
 }
 
@@ -163,10 +163,12 @@ std::optional<ExportForm> wanted_form(const EditOptions& o) {
 }
 
 std::vector<Recipe> recipes_of(const EditOptions& o) {
-  EditPlan how;
-  how.map = parse_map(o.map, "--map");
-  how.map.ridge = o.ridge;
+  EditPlan how = o.means.plan();
   how.sweep = o.sweep;
+  LINSCAN_CHECK(!o.means.rescore || (o.method != "auto" && o.target != "auto"),
+                kUsage,
+                "--rescore scores the model with the blocks chosen so far edited one way: name one "
+                "--method and --target, not auto");
   how.target = o.target == "own" ? Target::kOwn : Target::kDense;
   how.normed_maps = o.export_form == name(ExportForm::kNemotron);
   LINSCAN_CHECK(
@@ -226,6 +228,24 @@ double parse_share(const std::string& text, std::string_view option) {
   return text.ends_with('%')
              ? parse_number(std::string_view(text).substr(0, text.size() - 1), text, option) / 100
              : parse_number(text, text, option);
+}
+
+VariantOptions variant_options(const ComputeOptions& compute, const Model& model) {
+  VariantOptions options;
+  options.device = parse_device(compute.device);
+  options.compute_dtype =
+      choose_compute_dtype(compute.dtype, stored_in_16_bits(model), options.device);
+  options.memory_limit = memory_limit_or_default(compute.memory_limit_bytes());
+  return options;
+}
+
+Json describe_compute(const VariantOptions& options, std::chrono::steady_clock::time_point start) {
+  return {
+      {"device", options.device.str()},
+      {"dtype", dtype_name(options.compute_dtype)},
+      {"threads", threads()},
+      {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
+      {"peak_memory_bytes", peak_memory_bytes()}};
 }
 
 }  // namespace linscan::tools

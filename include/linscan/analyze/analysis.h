@@ -12,6 +12,7 @@
 #include "linscan/analyze/statistics_sink.h"
 #include "linscan/base/json.h"
 #include "linscan/model/model.h"
+#include "linscan/model/weights.h"
 #include "linscan/text/windows.h"
 
 namespace linscan {
@@ -40,6 +41,12 @@ struct Analysis {
 
 // Runs the analysis. The result is complete but for "config", which the caller knows.
 Analysis analyze(const Model& model, const TokenWindows& windows, const AnalysisOptions& options);
+
+// The same of a model that was edited in memory: its weights have no digest, so
+// "model.weights_sha256" is absent.
+Analysis analyze(const EditedModel& model,
+                 const TokenWindows& windows,
+                 const AnalysisOptions& options);
 
 // Tokens that the default protocol asks for: 16,384, or 8 times the hidden size where that is more.
 int64_t default_tokens(int64_t hidden);

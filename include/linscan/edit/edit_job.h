@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +28,6 @@ struct EditRequest {
   int64_t search_tokens = 0;  // most tokens that a search fits on; 0: 4,096, or 16 for each unknown
   int64_t folds = 5;          // of held-out scores
   uint64_t seed = 0;
-  int64_t context = 512;
   VariantOptions variants;
 };
 
@@ -45,6 +44,8 @@ EditDecision decide(const Model& model, const EditWindows& windows, const EditRe
 
 // Calibration tokens that a plan asks for: 50 for each unknown, and 16,384 at least.
 int64_t default_edit_tokens(const DecoderConfig& config, const EditPlan& plan);
+// The same where any of these recipes may be taken.
+int64_t default_edit_tokens(const DecoderConfig& config, std::span<const Recipe> recipes);
 
 // A warning where a plan's fits have fewer than 10 tokens for each unknown; empty otherwise.
 std::string token_warning(const DecoderConfig& config, const EditPlan& plan, int64_t fit_tokens);

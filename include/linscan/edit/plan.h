@@ -53,8 +53,10 @@ Method parse_method(std::string_view text, std::string_view option);
 Target parse_target(std::string_view text, std::string_view option);
 std::string_view name(Method method);
 std::string_view name(Target target);
+bool fits_maps(Method method);                 // all but the two that only take away
 bool replaces_down_projection(Method method);  // fold and refit
 bool keeps_blocks(Method method);              // the attention-only ones
+bool takes_map_choice(Method method);          // whose maps `EditPlan::map` restricts
 
 // The operations of one method on a set of blocks: neighbours become one range (of the
 // attention-only methods, which act block by block, ranges too).
@@ -70,8 +72,8 @@ std::string format_blocks(const std::vector<int64_t>& blocks);
 // of the plan are not looked at.
 std::string why_illegal(const DecoderConfig& config, const Operation& operation);
 
-// Checks ranges, overlaps, seams and the legality of all operations. Throws Error(kInput), or
-// Error(kUnsupported) where the family does not allow it.
+// Checks ranges, overlaps, seams, normed maps and the legality of all operations. Throws
+// Error(kInput), or Error(kUnsupported) where the family does not allow it.
 void validate_plan(const DecoderConfig& config, const EditPlan& plan);
 
 // Numbers of a row of unknowns that a plan's fits solve for, at most: C for linear and fold, F for

@@ -25,6 +25,9 @@ enum class Criterion {
 
 Criterion parse_criterion(std::string_view text, std::string_view option);
 std::string_view name(Criterion criterion);
+// Whether it gives every block a score of its own, which can be measured anew once others are
+// edited: linearity, update, cosine.
+bool scores_single_blocks(Criterion criterion);
 
 // One way of editing: what a plan does to any set of blocks.
 struct Recipe {
@@ -66,18 +69,13 @@ struct SearchOptions {
 };
 
 // For every recipe, sets of 1 .. count blocks that grow by the block that costs least. All trials
-// of a round, of all recipes, go through the model together. A recipe that cannot edit that many
+// of a round, of all recipes, go through the model together; a beam as wide as there are sets tries
+// every one. A recipe that cannot edit that many
 // blocks is an Error(kInput) when it is the only one, and left out otherwise.
 std::vector<Search> search_by_loss(const Model& model,
                                    const EditData& data,
                                    std::span<const Recipe> recipes,
                                    const SearchOptions& options);
-
-// Every set of `count` blocks, best first: what the search is measured against. For small models.
-Search search_exhaustively(const Model& model,
-                           const EditData& data,
-                           const Recipe& recipe,
-                           const SearchOptions& options);
 
 // The `count` blocks with the highest scores among `blocks`, in the order of their scores; ties by
 // number, the deeper one first. A score that does not exist comes last.

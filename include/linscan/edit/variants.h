@@ -63,6 +63,9 @@ struct FitRecord {
   int64_t tokens, unknowns;
   int64_t rank;        // directions that were used
   double unexplained;  // share of what was missing to the target that is left, in sample
+  // The same of a span on the measured windows, about the mean of the fitted ones; only where
+  // VariantOptions ask for it, and the target varies there.
+  std::optional<double> held_out;
 };
 
 struct Variant {
@@ -75,6 +78,11 @@ struct VariantOptions {
   at::ScalarType compute_dtype = at::kFloat;
   at::Device device = at::kCPU;
   int64_t memory_limit = 0;  // bytes for streams, weights and moments
+  // Fitted weights stay in the variants' models. Without them only measures and fits are of use.
+  bool keep_weights = true;
+  // Without predictions nothing goes on behind a plan's last fit, and the head is not run.
+  bool predictions = true;
+  bool held_out = false;  // FitRecord::held_out is wanted
   std::string progress = "edit";
 };
 

@@ -20,9 +20,11 @@ struct EvaluationOptions {
   std::vector<TaskFile> tasks;                     // names once each
   std::optional<std::filesystem::path> reference;  // checkpoint that the texts' predictions are
                                                    // compared with
-  int64_t context = 0;     // of chunked perplexity; 0: 2,048, or the model's length where that is
-                           // less
-  int64_t stride = 0;      // 0: the context
+  int64_t context = 0;  // of chunked perplexity; 0: 2,048, or the model's length where that is
+                        // less
+  int64_t stride = 0;   // 0: the context
+  bool chunked = true;  // which perplexities of the texts are computed
+  bool rolling = true;
   int64_t limit = 0;       // items of a task; 0: all
   int64_t max_length = 0;  // tokens of the longest input; 0: what the checkpoint says
   std::string text_field = "text";

@@ -45,6 +45,8 @@ struct PerplexityOptions {
   int64_t stride = 0;
   int64_t vocabulary = 0;  // raw ids must be below it
   std::string text_field = "text";
+  bool chunked = true;  // which rules windows are cut by
+  bool rolling = true;
 };
 
 // encoder  not used, may be nullptr, for raw ids.
@@ -53,8 +55,12 @@ PerplexityText read_perplexity_text(const std::filesystem::path& file,
                                     const PerplexityOptions& options);
 bool holds_raw_ids(const std::filesystem::path& file);
 
-// A file's member of the result. The log-likelihoods are sums over all windows of a rule.
-Json summarize_perplexity(const PerplexityText& text, double chunked, double rolling);
+// A file's member of the result, with the figures of the rules that are asked for. The
+// log-likelihoods are sums over all windows of a rule.
+Json summarize_perplexity(const PerplexityText& text,
+                          const PerplexityOptions& options,
+                          double chunked,
+                          double rolling);
 
 // Sum of the scored tokens.
 int64_t count_scored(std::span<const ScoreRequest> requests);

@@ -22,6 +22,8 @@ struct CheckpointWriterOptions {
   // config, remote code and licence files are carried over bit for bit (links as what they lead to;
   // src/io/carried_files.h has the list). Empty: there is none.
   std::filesystem::path source;
+  // Where there is no source: a folder whose tokenizer and generation config are carried over.
+  std::filesystem::path tokenizer;
   // Written to the `__metadata__` of every weight file, beside `format: pt`.
   std::map<std::string, std::string> metadata;
   // Tied tensors: name left out -> name kept, noted in the `__metadata__` of the file that holds

@@ -87,10 +87,11 @@ struct EditedModel {
   std::map<WeightKey, at::Tensor> weights;
 
   static EditedModel unchanged(const Model& source);
-  // The dtype that a weight is stored in: that of the source's tensor, of its matrices for a new
-  // one.
-  at::ScalarType stored_dtype(const WeightKey& key) const;
 };
+
+// The dtype that a weight of an edited model is stored in: that of the source's tensor, of its
+// matrices for a new one.
+at::ScalarType stored_dtype(const Model& source, const WeightKey& key);
 
 // What loaded weights are for.
 enum class WeightUse {

@@ -46,6 +46,13 @@ TokenWindows read_windows(const std::vector<std::filesystem::path>& files,
                           int64_t vocabulary_size,
                           const WindowOptions& options);
 
+// Windows of documents whose ids are there already, at most options.max_tokens. `source` names them
+// in errors and in the result.
+TokenWindows cut_windows(const std::vector<std::vector<int32_t>>& documents,
+                         const std::string& source,
+                         int64_t vocabulary_size,
+                         const WindowOptions& options);
+
 struct PaperChunkOptions {
   uint64_t seed = 0;
   int64_t context = 0;  // > 0; a chunk of more tokens is cut here

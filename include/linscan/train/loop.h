@@ -6,8 +6,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -54,9 +54,9 @@ struct TrainOptions {
   int64_t checkpoint_every = 0;  // steps; 0: at the end and when stopped
   int64_t keep = 2;              // checkpoints that stay, besides the best; 0: all
   int64_t evaluate_every = 0;    // steps; 0: at the end only
-  int64_t patience = 0;          // evaluations without improvement before the training ends; 0: never
-  int64_t log_every = 1;         // steps between lines of train.jsonl
-  bool resume = false;           // go on from the newest checkpoint where there is one
+  int64_t patience = 0;   // evaluations without improvement before the training ends; 0: never
+  int64_t log_every = 1;  // steps between lines of train.jsonl
+  bool resume = false;    // go on from the newest checkpoint where there is one
   ExportForm form = ExportForm::kStock;  // of checkpoints
   Json config;  // everything else that decides the result: a resume with another one is refused
   std::string label = "train";
@@ -66,12 +66,12 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-  int64_t steps = 0;                  // that were taken, in all runs of this folder
-  bool stopped_early = false;         // by patience
-  std::optional<int64_t> best_step;   // of the lowest held-out loss
-  Json evaluation;                    // of the weights that the model now has
-  std::filesystem::path checkpoint;   // the newest
-  double tokens_per_second = 0;       // of the steps of this run
+  int64_t steps = 0;                 // that were taken, in all runs of this folder
+  bool stopped_early = false;        // by patience
+  std::optional<int64_t> best_step;  // of the lowest held-out loss
+  Json evaluation;                   // of the weights that the model now has
+  std::filesystem::path checkpoint;  // the newest
+  double tokens_per_second = 0;      // of the steps of this run
 };
 
 // Trains `model` in place. With patience the weights of the best evaluation are in it afterwards.

@@ -25,11 +25,12 @@ std::string_view name(RegularizerKind kind);
 struct RegularizerOptions {
   RegularizerKind kind = RegularizerKind::kNone;
   double lambda = 0.5;
-  bool push_apart = false;       // the sign: lambda times minus the term
-  bool mean_over_pairs = false;  // else the sum over pairs of neighbours
+  bool push_apart = false;          // the sign: lambda times minus the term
+  bool mean_over_pairs = false;     // else the sum over pairs of neighbours
   bool mean_over_features = false;  // kMse: the mean of squares instead of their sum
   bool embedding = true;            // resid_pre.0 enters
-  bool post_norm = false;  // the last state is the one after the final norm (HF's hidden_states[-1])
+  bool post_norm =
+      false;  // the last state is the one after the final norm (HF's hidden_states[-1])
 
   bool operator==(const RegularizerOptions&) const = default;
 };

@@ -77,8 +77,8 @@ class TrainableModel {
 
   // The sum of `loss` over chunks of rows of `normed` (N, C), so that logits never exist for all
   // rows at once. Where gradients are on, those of the head go to its parameters at once and those
-  // of `normed` to `gradient` (N, C); `loss` returns what is to be minimised, every factor included.
-  // Returns the sum, a scalar without a graph.
+  // of `normed` to `gradient` (N, C); `loss` returns what is to be minimised, every factor
+  // included. Returns the sum, a scalar without a graph.
   at::Tensor head_loss(const at::Tensor& normed, const LogitLoss& loss, at::Tensor* gradient);
 
   // Logits (N, V) fp32 of normed states.

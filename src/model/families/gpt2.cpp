@@ -100,15 +100,14 @@ std::vector<WeightRow> weight_rows(const DecoderConfig& config) {
 
 }  // namespace
 
-const Family kGpt2Family = {
-    .name = "gpt2",
-    .models = "GPT-2",
-    .model_types = kModelTypes,
-    .architectures = kArchitectures,
-    .prefixes = kPrefixes,
-    .quirks = kQuirks,
-    .read_config = read_config,
-    .weight_rows = weight_rows,
-    .scaled_residuals = true};
+const Family kGpt2Family = {.name = "gpt2",
+                            .models = "GPT-2",
+                            .model_types = kModelTypes,
+                            .architectures = kArchitectures,
+                            .prefixes = kPrefixes,
+                            .quirks = kQuirks,
+                            .read_config = read_config,
+                            .weight_rows = weight_rows,
+                            .scaled_residuals = true};
 
 }  // namespace linscan

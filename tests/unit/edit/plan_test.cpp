@@ -82,6 +82,20 @@ TEST(Plan, FoldWhereNoMapCanBeMerged_IsRefused) {
   EXPECT_NE(error_of(config, plan).find("linear"), std::string::npos);
 }
 
+TEST(Plan, NormedMapsWithoutANormToRead_AreRefused) {
+  EditPlan plan{.operations = {{Method::kLinear, 2, 3}}, .normed_maps = true};
+  for (const NormPlacement placement : {NormPlacement::kPost, NormPlacement::kOutput}) {
+    DecoderConfig config = six_blocks();
+    config.norm_placement = placement;
+    EXPECT_NE(error_of(config, plan).find("no norm before attention"), std::string::npos);
+  }
+  EXPECT_EQ(error_of(six_blocks(), plan), "");
+  plan.map = parse_map("rank:2", "--map");
+  EXPECT_EQ(error_of(six_blocks(), plan), "");
+  plan.map = parse_map("scale", "--map");
+  EXPECT_NE(error_of(six_blocks(), plan).find("cannot be scale"), std::string::npos);
+}
+
 TEST(Plan, Json_ReadsBackAsItWas) {
   EditPlan plan;
   plan.operations = {{Method::kFold, 1, 3}, {Method::kNoAttention, 4, 5}};

@@ -19,7 +19,8 @@ at::Tensor inputs(int64_t rows, int64_t width) {
 }
 
 RegressionMoments moments_of(const at::Tensor& x, const at::Tensor& r, bool bias) {
-  RegressionMoments moments(x.size(1), r.size(1), bias, at::kCPU);
+  RegressionMoments moments(std::make_shared<RegressionInput>(x.size(1), bias, at::kCPU),
+                            r.size(1));
   for (int64_t begin = 0; begin < x.size(0); begin += 37) {
     const int64_t count = std::min<int64_t>(37, x.size(0) - begin);
     moments.add(x.narrow(0, begin, count), r.narrow(0, begin, count));
@@ -169,6 +170,29 @@ TEST(MapChoice, Names_ReadBack) {
        {"", "rank", "rank:", "rank:0", "rank:-1", "rank:x", "rank:8x", "Affine"}) {
     EXPECT_THROW(parse_map(text, "--map"), Error) << text;
   }
+}
+
+TEST(FastProducts, WhereTheyHold_ExplainAsMuch) {
+  const at::Tensor x = inputs(6000, 24).to(at::kFloat);
+  const at::Tensor r = (x.mm(random({24, 24}, 20).to(at::kFloat)).tanh() * 3).contiguous();
+  const auto moments_with = [&](CrossProducts products, const at::Tensor& rows) {
+    RegressionMoments moments(std::make_shared<RegressionInput>(24, true, at::kCPU), 24, products);
+    for (int64_t begin = 0; begin < rows.size(0); begin += 1000) {
+      moments.add(rows.narrow(0, begin, 1000), r.narrow(0, begin, 1000));
+    }
+    return moments;
+  };
+  const RegressionMoments fast = moments_with(CrossProducts::kFast, x);
+  EXPECT_TRUE(fast.fast_products_hold({}));
+  EXPECT_NEAR(fit_update(fast, {}).unexplained,
+              fit_update(moments_with(CrossProducts::kExact, x), {}).unexplained,
+              1e-8);
+  // Features that are nearly the same: rounding is a visible part of what tells them apart.
+  at::Tensor close = x.clone();
+  close.narrow(1, 12, 12).copy_(close.narrow(1, 0, 12) +
+                                1e-4F * random({6000, 12}, 21).to(at::kFloat));
+  EXPECT_FALSE(moments_with(CrossProducts::kFast, close).fast_products_hold({}));
+  EXPECT_TRUE(moments_with(CrossProducts::kExact, close).fast_products_hold({}));
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -44,24 +46,46 @@ class Selection : public ::testing::Test {
   EditRequest request_;
 };
 
-TEST_F(Selection, FirstRoundOfTheSearch_IsTheBestSingleBlock) {
-  SearchOptions options{.count = 1, .variants = request_.variants};
-  for (const Method method : {Method::kRemove, Method::kRefit, Method::kLinear}) {
+// Every set of the kept blocks, as plans of their own.
+TEST_F(Selection, WideBeam_TriesEverySetAndPutsTheBestFirst) {
+  const std::vector<std::vector<int64_t>> pairs = {{0, 1}, {0, 2}, {1, 2}};
+  const EditData data = windows_.for_search();
+  for (const Method method : {Method::kRemove, Method::kLinear}) {
     const Recipe recipe{method, {}};
-    const EditData data = windows_.for_search();
-    const Search greedy = search_by_loss(*model_, data, {&recipe, 1}, options).front();
-    const Search all = search_exhaustively(*model_, data, recipe, options);
-    EXPECT_EQ(greedy.best(1).blocks, all.best(1).blocks);
-    EXPECT_EQ(greedy.best(1).measure.cross_entropy, all.best(1).measure.cross_entropy);
+    std::vector<EditPlan> plans;
+    for (const std::vector<int64_t>& pair : pairs) {
+      plans.push_back(recipe.on(pair));
+    }
+    const VariantRun run = run_variants(*model_, data, plans, request_.variants);
+    std::map<std::vector<int64_t>, double> losses;
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      losses[pairs[i]] = run.variants[i].measure.cross_entropy;
+    }
+    const Search search =
+        search_by_loss(
+            *model_, data, {&recipe, 1}, {.count = 2, .beam = 10, .variants = request_.variants})
+            .front();
+    const std::vector<Trial>& trials = search.rounds.back().trials;
+    ASSERT_EQ(trials.size(), losses.size());
+    for (const Trial& trial : trials) {
+      EXPECT_EQ(trial.measure.cross_entropy, losses.at(trial.blocks)) << name(method);
+      EXPECT_GE(trial.measure.cross_entropy, trials.front().measure.cross_entropy);
+    }
   }
 }
 
-TEST_F(Selection, WideBeam_FindsTheBestSet) {
-  SearchOptions options{.count = 2, .beam = 10, .variants = request_.variants};
+TEST_F(Selection, NarrowBeam_GrowsTheBestSetOnly) {
   const Recipe recipe{Method::kRemove, {}};
-  const EditData data = windows_.for_search();
-  EXPECT_EQ(search_by_loss(*model_, data, {&recipe, 1}, options).front().best(2).blocks,
-            search_exhaustively(*model_, data, recipe, options).best(2).blocks);
+  const Search search = search_by_loss(*model_,
+                                       windows_.for_search(),
+                                       {&recipe, 1},
+                                       {.count = 2, .beam = 1, .variants = request_.variants})
+                            .front();
+  const int64_t first = search.best(1).blocks.front();
+  ASSERT_EQ(search.rounds.back().trials.size(), 2U);
+  for (const Trial& trial : search.rounds.back().trials) {
+    EXPECT_NE(std::ranges::find(trial.blocks, first), trial.blocks.end());
+  }
 }
 
 TEST_F(Selection, EveryCriterion_NamesAsManyEditableBlocks) {

@@ -80,7 +80,7 @@ TEST(SummarizePerplexity, NothingScored_IsNullWithAReason) {
   PerplexityText text;
   text.raw = true;
   text.tokens = 1;
-  const Json summary = summarize_perplexity(text, 0, 0);
+  const Json summary = summarize_perplexity(text, {}, 0, 0);
   EXPECT_TRUE(summary["chunked"].is_null());
   EXPECT_FALSE(summary.contains("word"));
   EXPECT_FALSE(summary["reason"].get<std::string>().empty());
@@ -91,11 +91,25 @@ TEST(SummarizePerplexity, KnownSums_GiveTheThreeFigures) {
   text.words = 4;
   text.bytes = 8;
   text.chunked = {{{1, 2, 3}, 2}};
-  const Json summary = summarize_perplexity(text, -2.0, -4.0);
+  const Json summary = summarize_perplexity(text, {}, -2.0, -4.0);
   EXPECT_NEAR(summary["chunked"].get<double>(), std::exp(1.0), 1e-12);
   EXPECT_NEAR(summary["word"].get<double>(), std::exp(1.0), 1e-12);
   EXPECT_NEAR(summary["byte"].get<double>(), std::exp(0.5), 1e-12);
   EXPECT_NEAR(summary["bits_per_byte"].get<double>(), 0.5 / std::log(2.0), 1e-12);
+}
+
+TEST(SummarizePerplexity, OneRule_HasItsFiguresOnly) {
+  PerplexityText text;
+  text.words = 4;
+  text.bytes = 8;
+  const Json rolling = summarize_perplexity(text, {.chunked = false}, 0, -4.0);
+  EXPECT_FALSE(rolling.contains("chunked"));
+  EXPECT_FALSE(rolling.contains("reason"));
+  EXPECT_NEAR(rolling["word"].get<double>(), std::exp(1.0), 1e-12);
+  text.chunked = {{{1, 2, 3}, 2}};
+  const Json chunked = summarize_perplexity(text, {.rolling = false}, -2.0, 0);
+  EXPECT_NEAR(chunked["chunked"].get<double>(), std::exp(1.0), 1e-12);
+  EXPECT_FALSE(chunked.contains("word") || chunked.contains("byte"));
 }
 
 }  // namespace

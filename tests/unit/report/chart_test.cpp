@@ -3,17 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "report/heat_strip.h"
+#include "unit/report/sample.h"
 
 namespace linscan {
 namespace {
 
-size_t count(const std::string& text, const std::string& part) {
-  size_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
-}
+using testing::count;
 
 Chart chart_of(const std::vector<Number>& values) {
   Chart chart;

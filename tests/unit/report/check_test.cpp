@@ -11,11 +11,8 @@
 namespace linscan {
 namespace {
 
+using testing::has;
 using testing::sample_document;
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The sample with the ranges that the registry declares.
 Json sample(int blocks = 3) {

@@ -14,6 +14,8 @@
 namespace linscan {
 namespace {
 
+using testing::count;
+using testing::has;
 using testing::sample_document;
 
 std::vector<ComparisonInput> inputs_of(const std::vector<Json>& documents) {
@@ -22,18 +24,6 @@ std::vector<ComparisonInput> inputs_of(const std::vector<Json>& documents) {
     inputs.push_back({&documents[i], "file" + std::to_string(i), ""});
   }
   return inputs;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-size_t count(const std::string& text, const std::string& part) {
-  size_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
 }
 
 // Every renderer takes every shape that the schema allows.

@@ -9,15 +9,8 @@
 namespace linscan {
 namespace {
 
+using testing::count;
 using testing::sample_document;
-
-size_t count(const std::string& text, const std::string& part) {
-  size_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
-}
 
 TEST(RenderHtml, HostileStrings_StayText) {
   const std::string attack = "</title></style><script>alert(1)</script>\"'><img src=x onerror=y>";

@@ -10,21 +10,13 @@
 #include "linscan/base/error.h"
 #include "report/ladder_document.h"
 #include "report/text.h"
+#include "unit/report/sample.h"
 
 namespace linscan {
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-size_t count(const std::string& text, const std::string& part) {
-  size_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
-}
+using testing::count;
+using testing::has;
 
 Json rung(int k, const std::string& method, const std::string& by, double perplexity) {
   Json blocks = Json::array();

@@ -1,5 +1,5 @@
 // A result document in the shape that `linscan analyze` writes, with plausible numbers computed
-// from the block index.
+// from the block index, and what a drawn report is searched for.
 #pragma once
 
 #include <cmath>
@@ -9,6 +9,18 @@
 #include "linscan/base/json.h"
 
 namespace linscan::testing {
+
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+inline size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++found;
+  }
+  return found;
+}
 
 inline Json sample_scores(double held_out) {
   return {{"in_sample", held_out + 0.02},

@@ -6,6 +6,7 @@
 namespace linscan {
 namespace {
 
+using testing::has;
 using testing::sample_document;
 using testing::sample_scores;
 
@@ -16,10 +17,6 @@ std::string summary_of(const Json& document) {
     out += sentence + "\n";
   }
   return out;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 Json with_updates(const std::vector<double>& held_out) {

@@ -13,6 +13,7 @@
 namespace linscan {
 namespace {
 
+using testing::has;
 using testing::sample_document;
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -22,10 +23,6 @@ std::vector<std::string> lines_of(const std::string& text) {
     lines.push_back(line);
   }
   return lines;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 // Every renderer takes every shape that the schema allows.

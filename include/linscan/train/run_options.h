@@ -1,0 +1,49 @@
+// What every training is told beside its objective, and the words that trainings share.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "linscan/train/learning_rate.h"
+#include "linscan/train/loop.h"
+#include "linscan/train/optimizer.h"
+
+namespace linscan {
+
+struct RunOptions {
+  std::filesystem::path folder;
+  int64_t steps = 1000;
+  int64_t batch_tokens = 8192;     // of one step
+  int64_t micro_batch_tokens = 0;  // of one pass; 0: the whole batch at once
+  LearningRate rate;               // steps is set from `steps`
+  AdamOptions adam;
+  bool checkpointing = false;
+  int64_t checkpoint_every = 0;
+  int64_t keep = 2;
+  int64_t evaluate_every = 0;
+  int64_t patience = 0;
+  int64_t log_every = 1;
+  bool resume = false;
+  uint64_t seed = 0;
+  std::string device = "auto";
+  std::string dtype = "auto";
+  int64_t memory_limit = 0;  // of analyses on the way; 0: four fifths of what is free
+
+  // Micro-batches of a step with windows of `window` tokens each, and windows of a micro-batch.
+  // Throws Error(kUsage) where the sizes do not divide one another.
+  int64_t windows_of_micro_batch(int64_t window) const;
+  int64_t accumulation(int64_t window) const;
+
+  // For train(): all of this; `config` stays to be filled.
+  TrainOptions to_train() const;
+  // What decides the result, for TrainOptions::config.
+  Json decisive() const;
+};
+
+// Steps done after which the state of a training is looked at: 0, then about `points` spaced evenly
+// in the logarithm, up to and with `steps`.
+std::vector<int64_t> logarithmic_steps(int64_t steps, int64_t points);
+
+}  // namespace linscan

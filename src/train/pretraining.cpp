@@ -1,0 +1,326 @@
+#include "linscan/train/pretraining.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "linscan/analyze/analysis.h"
+#include "linscan/base/device.h"
+#include "linscan/base/error.h"
+#include "linscan/base/files.h"
+#include "linscan/base/log.h"
+#include "linscan/base/system.h"
+#include "linscan/base/version.h"
+#include "linscan/model/description.h"
+#include "linscan/model/model.h"
+#include "linscan/model/model_writer.h"
+#include "linscan/model/random_model.h"
+#include "linscan/text/shards.h"
+#include "linscan/text/tokenizer.h"
+#include "linscan/text/window_order.h"
+#include "linscan/text/windows.h"
+#include "linscan/train/language_model.h"
+
+namespace linscan {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kEvaluationRows = 4096;  // of a batch
+
+// Everything a pretraining works with, made or found in the run's folder.
+class Pretraining {
+ public:
+  explicit Pretraining(const PretrainOptions& options);
+
+  Json run();
+
+ private:
+  fs::path tokenizer_folder() const;
+  Json architecture() const;
+  void prepare_model();
+  void prepare_text();
+  TokenWindows held_out_windows(std::optional<TokenRange> range) const;
+  TrainBatch batch(int64_t step, int64_t micro) const;
+  void measure(int64_t done);
+  Json config() const;
+  Json document(const TrainResult& result) const;
+
+  const PretrainOptions& options_;
+  fs::path folder_;
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<Model> source_;
+  std::optional<TokenShards> shards_;
+  std::optional<WindowOrder> order_;
+  TokenWindows held_out_;
+  std::vector<TrainBatch> held_out_batches_;
+  std::optional<TrainableModel> model_;
+};
+
+Pretraining::Pretraining(const PretrainOptions& options)
+    : options_(options), folder_(options.run.folder) {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  LINSCAN_CHECK(!error, kInput, "{}: cannot be made: {}", folder_.string(), error.message());
+}
+
+fs::path Pretraining::tokenizer_folder() const {
+  if (!options_.tokenizer.empty()) {
+    return options_.tokenizer;
+  }
+  return options_.from.empty() ? folder_ / "tokenizer" : options_.from;
+}
+
+Json Pretraining::architecture() const {
+  const int64_t vocabulary = tokenizer_->vocabulary_size();
+  if (!fs::is_regular_file(options_.architecture)) {
+    return preset_architecture(options_.architecture, vocabulary, options_.context);
+  }
+  return read_json_file(options_.architecture);
+}
+
+void Pretraining::prepare_model() {
+  const fs::path own = folder_ / "tokenizer";
+  if (tokenizer_folder() == own && !fs::exists(own)) {
+    LINSCAN_CHECK(options_.vocabulary > 0,
+                  kUsage,
+                  "no tokenizer: name a folder with --tokenizer, or train one with --vocabulary N");
+    train_tokenizer({.inputs = options_.data,
+                     .text_field = options_.text_field,
+                     .vocabulary = options_.vocabulary,
+                     .kind = options_.tokenizer_kind,
+                     .seed = options_.run.seed},
+                    own);
+  }
+  tokenizer_.emplace(Tokenizer::load(tokenizer_folder()));
+  fs::path source = options_.from;
+  if (source.empty()) {
+    source = folder_ / "initial";
+    if (!fs::exists(source)) {
+      CheckpointWriterOptions writer;
+      writer.tokenizer = tokenizer_folder();
+      const std::string where = fs::is_regular_file(options_.architecture)
+                                    ? options_.architecture
+                                    : "preset " + options_.architecture;
+      write_random_model(architecture(), where, source, options_.run.seed, writer);
+    }
+  }
+  source_.emplace(open_model(source));
+  require_tokenizer_fits(*tokenizer_, source_->config.vocabulary);
+  LINSCAN_CHECK(options_.context <= source_->config.max_positions,
+                kUsage,
+                "--ctx {}: the model was made for at most {} positions",
+                options_.context,
+                source_->config.max_positions);
+}
+
+// Ids that config.json names; nothing where it names none, or a list.
+std::optional<int32_t> special_token(const Json& config, const char* key) {
+  const auto found = config.find(key);
+  return found != config.end() && found->is_number_integer() ? std::optional(found->get<int32_t>())
+                                                             : std::nullopt;
+}
+
+void Pretraining::prepare_text() {
+  const Json& config = source_->checkpoint.config();
+  ShardRequest request{.inputs = options_.data,
+                       .tokenizer = &*tokenizer_,
+                       .text_field = options_.text_field,
+                       .bos = special_token(config, "bos_token_id"),
+                       .vocabulary_size = source_->config.vocabulary};
+  if (const auto eos = special_token(config, "eos_token_id"); eos != request.bos) {
+    request.eos = eos;
+  }
+  shards_.emplace(
+      open_or_write_shards(request, options_.shards.empty() ? folder_ / "data" : options_.shards));
+  TokenRange training{0, shards_->tokens()};
+  std::optional<TokenRange> rest;
+  if (options_.held_out.empty()) {
+    const TokenShards::Split split = shards_->split(options_.held_out_share);
+    training = split.training;
+    rest = split.held_out;
+  }
+  order_.emplace(training, options_.context, options_.run.seed);
+  held_out_ = held_out_windows(rest);
+  held_out_batches_ = next_token_batches(held_out_, kEvaluationRows);
+}
+
+TokenWindows Pretraining::held_out_windows(std::optional<TokenRange> range) const {
+  const WindowOptions windows{.max_tokens = options_.held_out_tokens,
+                              .context = options_.context,
+                              .text_field = options_.text_field};
+  const int64_t vocabulary = source_->config.vocabulary;
+  if (!range) {
+    return read_windows(options_.held_out, &*tokenizer_, vocabulary, windows);
+  }
+  std::vector<std::vector<int32_t>> documents;
+  int64_t tokens = 0;
+  for (int64_t i = 0; i < shards_->documents() && tokens < options_.held_out_tokens; ++i) {
+    const int64_t begin = shards_->document_begin(i);
+    if (begin >= range->first) {
+      documents.emplace_back(static_cast<size_t>(shards_->document_begin(i + 1) - begin));
+      shards_->copy(begin, std::span<int32_t>(documents.back()));
+      tokens += static_cast<int64_t>(documents.back().size());
+    }
+  }
+  return cut_windows(documents, options_.data.front().string(), vocabulary, windows);
+}
+
+TrainBatch Pretraining::batch(int64_t step, int64_t micro) const {
+  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
+  const int64_t first = (step * options_.run.accumulation(options_.context) + micro) * windows;
+  std::vector<std::vector<int32_t>> rows;
+  for (int64_t i = first; i < first + windows; ++i) {
+    rows.emplace_back(static_cast<size_t>(order_->window_tokens()));
+    shards_->copy(order_->window(i), std::span<int32_t>(rows.back()));
+  }
+  return next_token_batch(rows);
+}
+
+// Mean over blocks of a held-out score.
+Json mean_of(const Json& blocks, const char* variant) {
+  double sum = 0;
+  for (const Json& block : blocks) {
+    const Json& score = block.at("linearity").at(variant).at("held_out");
+    if (!score.is_number()) {
+      return nullptr;
+    }
+    sum += score.get<double>();
+  }
+  return sum / static_cast<double>(blocks.size());
+}
+
+void Pretraining::measure(int64_t done) {
+  AnalysisOptions options;
+  options.metrics = {.linearity = true, .baselines = false, .geometry = true, .tokens = false};
+  options.context = options_.context;
+  options.seed = options_.run.seed;
+  options.device = options_.run.device;
+  options.dtype = "fp32";
+  options.memory_limit = options_.run.memory_limit;
+  Analysis analysis = analyze(model_->edited(/*as_stored=*/false), held_out_, options);
+  LINSCAN_CHECK(analysis.failure.empty(), kNumeric, "{}", analysis.failure);
+  analysis.result["training"] = {{"step", done}, {"tokens", done * options_.run.batch_tokens}};
+  fs::create_directories(folder_ / "linearity");
+  write_file_atomically(folder_ / "linearity" / fmt::format("step-{:08}.json", done),
+                        analysis.result.dump(1) + "\n");
+}
+
+Json Pretraining::config() const {
+  const RegularizerOptions& reg = options_.regularizer;
+  Json config = options_.run.decisive();
+  config.update({{"context", options_.context},
+                 {"data_sha256", shards_->sha256()},
+                 {"weights_sha256", source_->checkpoint.weights_sha256()},
+                 {"regularizer",
+                  {{"kind", name(reg.kind)},
+                   {"lambda", reg.lambda},
+                   {"push_apart", reg.push_apart},
+                   {"mean_over_pairs", reg.mean_over_pairs},
+                   {"mean_over_features", reg.mean_over_features},
+                   {"embedding", reg.embedding},
+                   {"post_norm", reg.post_norm}}}});
+  return config;
+}
+
+Json Pretraining::document(const TrainResult& result) const {
+  Json dynamics = Json::array();
+  std::vector<fs::path> files;
+  if (fs::exists(folder_ / "linearity")) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "linearity")) {
+      files.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(files);
+  for (const fs::path& file : files) {
+    const Json analysis = read_json_file(file);
+    dynamics.push_back({{"step", analysis.at("training").at("step")},
+                        {"stream", mean_of(analysis.at("blocks"), "stream")},
+                        {"update", mean_of(analysis.at("blocks"), "update")}});
+  }
+  Json document = {{"schema", "linscan.training/1"},
+                   {"command", "pretrain-reg"},
+                   {"model", describe_model(*source_)},
+                   {"data",
+                    {{"files", Json::array()},
+                     {"tokens", shards_->tokens()},
+                     {"documents", shards_->documents()},
+                     {"windows", order_->windows()},
+                     {"ctx", options_.context},
+                     {"sha256", shards_->sha256()},
+                     {"held_out_tokens", held_out_.ids.size()}}},
+                   {"compute",
+                    {{"device", model_->device().str()},
+                     {"threads", threads()},
+                     {"tokens_per_second", result.tokens_per_second},
+                     {"peak_memory_bytes", peak_memory_bytes()}}},
+                   {"software", describe_software(torch_version())},
+                   {"date", now_utc()},
+                   {"seed", options_.run.seed},
+                   {"settings", config()},
+                   {"steps", result.steps},
+                   {"stopped_early", result.stopped_early},
+                   {"evaluation", result.evaluation},
+                   {"linearity", dynamics},
+                   {"checkpoint", result.checkpoint.string()}};
+  for (const fs::path& file : options_.data) {
+    document["data"]["files"].push_back(file.string());
+  }
+  return document;
+}
+
+Json Pretraining::run() {
+  prepare_model();
+  prepare_text();
+  const at::Device device = parse_device(options_.run.device);
+  // Weights are fp32 masters; what is multiplied in is a choice of its own.
+  model_.emplace(*source_,
+                 TrainChoice{},
+                 choose_compute_dtype(options_.run.dtype, stored_in_16_bits(*source_), device),
+                 device,
+                 options_.run.seed);
+  log::info("{} parameters, {} training tokens in windows of {}, {} held out",
+            model_->trained_numbers(),
+            order_->windows() * options_.context,
+            options_.context,
+            held_out_.ids.size());
+  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
+  LanguageModelObjective objective(
+      *model_,
+      [this](int64_t step, int64_t micro) { return batch(step, micro); },
+      held_out_batches_,
+      {.regularizer = options_.regularizer,
+       .checkpointing = options_.run.checkpointing,
+       .tokens_per_micro_batch = windows * options_.context});
+  TrainOptions train_options = options_.run.to_train();
+  train_options.accumulation = options_.run.accumulation(options_.context);
+  train_options.config = config();
+  train_options.label = "pretrain";
+  if (options_.measure_points > 0) {
+    const std::vector<int64_t> steps =
+        logarithmic_steps(options_.run.steps, options_.measure_points);
+    train_options.measures_at = [steps](int64_t done) {
+      return std::ranges::binary_search(steps, done);
+    };
+    train_options.measure = [this](int64_t done) { measure(done); };
+  }
+  const TrainResult result = train(*model_, objective, train_options);
+  CheckpointWriterOptions writer;
+  writer.force = true;  // of an earlier run of the same training
+  write_model(model_->edited(/*as_stored=*/true), folder_ / "model", ExportForm::kStock, writer);
+  const Json finished = document(result);
+  write_file_atomically(folder_ / "result.json", finished.dump(1) + "\n");
+  return finished;
+}
+
+}  // namespace
+
+Json pretrain(const PretrainOptions& options) {
+  return Pretraining(options).run();
+}
+
+}  // namespace linscan
