@@ -19,9 +19,9 @@
 #include "linscan/model/description.h"
 #include "linscan/model/model.h"
 #include "linscan/model/model_writer.h"
+#include "linscan/text/tokenizer.h"
 #include "linscan/train/classification.h"
 #include "train/finetuning_figures.h"
-#include "train/labelled_tokens.h"
 
 namespace linscan {
 namespace {
@@ -99,7 +99,11 @@ Json count_labels(const LabelledSet& set, const std::vector<LabelledExample>& ex
 void Finetuning::read_task() {
   const LabelledTexts texts =
       read_labelled(options_.task.kind, options_.task.file, options_.labelled);
-  EncodedTexts encoded = encode_labelled(texts, source_, options_.context);
+  const Tokenizer tokenizer = Tokenizer::load(options_.model);
+  const auto encode = [&](const LabelledTexts& read) {
+    return encode_labelled(read, tokenizer, source_.config.vocabulary, options_.context);
+  };
+  EncodedTexts encoded = encode(texts);
   LabelledSet& set = task_.set;
   set.classes = texts.classes;
   task_.data = {{"task", name(options_.task.kind)},
@@ -121,7 +125,7 @@ void Finetuning::read_task() {
     same_classes.classes = texts.classes;
     const LabelledTexts others =
         read_labelled(options_.task.kind, options_.validation, same_classes);
-    EncodedTexts validation = encode_labelled(others, source_, options_.context);
+    EncodedTexts validation = encode(others);
     set.train = std::move(encoded.examples);
     set.validation = std::move(validation.examples);
     encoded.cut += validation.cut;

@@ -9,6 +9,8 @@
 
 namespace linscan {
 
+class Tokenizer;
+
 // How the JSON lines of a file become texts. The templates are those of `linscan eval`.
 enum class LabelledKind {
   kBoolq,    // {passage, question, label}: "PASSAGE\nQuestion: QUESTION?\nAnswer:"; false, true
@@ -59,6 +61,28 @@ struct LabelledFile {
   std::filesystem::path file;
 };
 LabelledFile parse_labelled_file(std::string_view text, std::string_view option);  // Error(kUsage)
+
+// A record as token ids.
+struct LabelledExample {
+  std::vector<std::vector<int32_t>> texts;  // at least one id each
+  int64_t label = 0;
+};
+
+struct EncodedTexts {
+  std::vector<LabelledExample> examples;  // as the records
+  int64_t tokens = 0;
+  int64_t cut = 0;      // texts that were longer than the context
+  int64_t longest = 0;  // tokens of the longest text, before it was cut
+};
+
+// Every text with the special tokens that the tokenizer adds. One of more than `context` tokens
+// keeps the special tokens before it and its end: the templates ask their question there, and the
+// last token is the one that is read. Throws Error(kInput) for a text without tokens and for an id
+// that is not below `vocabulary_size`, the model's.
+EncodedTexts encode_labelled(const LabelledTexts& texts,
+                             const Tokenizer& tokenizer,
+                             int64_t vocabulary_size,
+                             int64_t context);
 
 // Places of the records for each side of a split: groups are drawn with `seed` until `share` of the
 // records, rounded up, are in the second side; both ascending. Throws Error(kInput) where one side

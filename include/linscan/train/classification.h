@@ -11,17 +11,13 @@
 #include <vector>
 
 #include "linscan/model/block.h"
+#include "linscan/text/labelled.h"
 #include "linscan/train/loop.h"
 #include "linscan/train/trainable_model.h"
 
 namespace linscan {
 
-// What the head scores: one text with its class, or the preferred text and the rejected one.
-struct LabelledExample {
-  std::vector<std::vector<int32_t>> texts;  // token ids, at least one each
-  int64_t label = 0;                        // class; 0 of preferences
-};
-
+// Each example is one text with its class, or the preferred text and the rejected one.
 struct LabelledSet {
   std::vector<std::string> classes;  // K >= 2 names; empty: preferences, one score for each text
   std::vector<LabelledExample> train;
