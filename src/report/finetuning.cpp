@@ -41,6 +41,11 @@ std::string signed_number(Number value, int decimals) {
   return (value && *value > 0 ? "+" : "") + fixed(value, decimals);
 }
 
+// A setting as it was given.
+std::string shown(Number value) {
+  return value ? exact(*value) : std::string(kMissingMark);
+}
+
 std::string with_spread(const Json& document, const std::string& path, int decimals, bool sign) {
   const Number mean = number_at(document, path + ".mean");
   const Number sd = number_at(document, path + ".sd");
@@ -63,10 +68,10 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) 
                      fmt::format("{}, {} epochs, {} steps of {} examples, learning rate {}, {} "
                                  "seed{}",
                                  text_at(document, "settings.train"),
-                                 significant(number_at(document, "settings.epochs"), 3),
-                                 significant(number_at(document, "settings.steps"), 6),
-                                 significant(number_at(document, "settings.batch"), 6),
-                                 significant(number_at(document, "settings.learning_rate"), 3),
+                                 shown(number_at(document, "settings.epochs")),
+                                 shown(number_at(document, "settings.steps")),
+                                 shown(number_at(document, "settings.batch")),
+                                 shown(number_at(document, "settings.learning_rate")),
                                  document["seeds"].size(),
                                  document["seeds"].size() == 1 ? "" : "s"));
   std::string validation =
