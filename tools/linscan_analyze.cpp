@@ -97,10 +97,10 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->type_name("LIST");
   app.add_option("--probe-data",
                  o.probe_data,
-                 "Labelled texts of the metric probe, JSON lines: boolq, cb, multirc, or text (any "
-                 "text and label)")
+                 "Labelled texts of the metric probe, JSON lines: KIND boolq, cb, multirc, or text, the "
+                 "default (fields text and label)")
       ->group("Method")
-      ->type_name("KIND=FILE");
+      ->type_name("[KIND=]FILE");
   app.add_option("--folds", o.folds, "Held-out folds; 1: no held-out scores")
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{100}))
@@ -231,12 +231,14 @@ struct ProbeData {
 std::optional<ProbeData> read_probe_data(const AnalyzeOptions& o, bool wanted) {
   LINSCAN_CHECK(wanted == !o.probe_data.empty(),
                 kUsage,
-                "--metrics probe and --probe-data KIND=FILE go together: {} is missing",
+                "--metrics probe and --probe-data FILE go together: {} is missing",
                 wanted ? "--probe-data" : "--metrics probe");
   if (!wanted) {
     return std::nullopt;
   }
-  const LabelledFile file = parse_labelled_file(o.probe_data, "--probe-data");
+  const bool has_kind = o.probe_data.find('=') != std::string::npos;
+  const LabelledFile file = has_kind ? parse_labelled_file(o.probe_data, "--probe-data")
+                                     : LabelledFile{LabelledKind::kText, o.probe_data};
   return ProbeData{file, read_labelled(file.kind, file.file, {.text_field = o.data.text_field})};
 }
 
