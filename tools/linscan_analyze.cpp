@@ -95,10 +95,11 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->group("Method")
       ->delimiter(',')
       ->type_name("LIST");
-  app.add_option("--probe-data",
-                 o.probe_data,
-                 "Labelled texts of the metric probe, JSON lines: KIND boolq, cb, multirc, or text, the "
-                 "default (fields text and label)")
+  app.add_option(
+         "--probe-data",
+         o.probe_data,
+         "Labelled texts of the metric probe, JSON lines: KIND boolq, cb, multirc, or text, the "
+         "default (fields text and label)")
       ->group("Method")
       ->type_name("[KIND=]FILE");
   app.add_option("--folds", o.folds, "Held-out folds; 1: no held-out scores")

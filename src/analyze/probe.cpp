@@ -48,9 +48,7 @@ TokenWindows windows_of(const LabelledTexts& texts, const EncodedTexts& encoded)
 class ProbeSink final : public Sink {
  public:
   // labels, folds  (texts) in the order in which the engine stores them.
-  ProbeSink(const std::vector<int64_t>& labels,
-            const std::vector<int64_t>& folds,
-            int64_t classes)
+  ProbeSink(const std::vector<int64_t>& labels, const std::vector<int64_t>& folds, int64_t classes)
       : labels_(at::tensor(labels, at::kLong)),
         folds_(at::tensor(folds, at::kLong)),
         classes_(classes) {}
@@ -91,8 +89,8 @@ class ProbeSink final : public Sink {
     for (int64_t fold = 0; fold <= folds_.max().item<int64_t>(); ++fold) {
       const at::Tensor held_out = (folds_ == fold).nonzero().squeeze(1).to(states.device());
       const at::Tensor fitted = (folds_ != fold).nonzero().squeeze(1).to(states.device());
-      const LogisticFit fit = fit_logistic(
-          states.index_select(0, fitted), labels.index_select(0, fitted), classes_);
+      const LogisticFit fit =
+          fit_logistic(states.index_select(0, fitted), labels.index_select(0, fitted), classes_);
       right += (fit.predict(states.index_select(0, held_out)) == labels.index_select(0, held_out))
                    .sum()
                    .item<int64_t>();

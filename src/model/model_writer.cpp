@@ -268,7 +268,8 @@ void write_model(const EditedModel& model,
   std::vector<TensorEntry> entries = outputs.entries();
   if (classifier != nullptr) {
     name_classes(exported.config, classifier->classes);
-    entries.push_back({std::string(kClassifierName), DType::kF32, classifier->weight.sizes().vec()});
+    entries.push_back(
+        {std::string(kClassifierName), DType::kF32, classifier->weight.sizes().vec()});
   }
   CheckpointWriter writer(folder, std::move(entries), std::move(options));
   for (const Output& output : outputs.list()) {

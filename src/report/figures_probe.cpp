@@ -18,7 +18,8 @@ ChartPoint accuracy_point(double x, Number accuracy, Number error, const std::st
   if (accuracy && error) {
     point.low = std::max(0.0, *accuracy - *error);
     point.high = std::min(1.0, *accuracy + *error);
-    point.note = fmt::format("{}: accuracy {} \u00b1 {}", where, fixed(accuracy, 3), fixed(error, 3));
+    point.note =
+        fmt::format("{}: accuracy {} \u00b1 {}", where, fixed(accuracy, 3), fixed(error, 3));
   }
   return point;
 }
@@ -28,12 +29,13 @@ std::string data_sentence(const ResultDocument& analysis) {
   const Number texts = analysis.document_number("probe.texts");
   const Number folds = analysis.document_number("probe.folds");
   const Json* task = find_path(analysis.json(), "probe.task");
-  return fmt::format("Task {}, {} texts, each predicted by the probe that was fitted to the other "
-                     "{} folds.",
-                     task != nullptr && task->is_string() ? clean_text(task->get<std::string>())
-                                                          : std::string(kMissingMark),
-                     fixed(texts, 0),
-                     fixed(folds ? Number(*folds - 1) : folds, 0));
+  return fmt::format(
+      "Task {}, {} texts, each predicted by the probe that was fitted to the other "
+      "{} folds.",
+      task != nullptr && task->is_string() ? clean_text(task->get<std::string>())
+                                           : std::string(kMissingMark),
+      fixed(texts, 0),
+      fixed(folds ? Number(*folds - 1) : folds, 0));
 }
 
 }  // namespace
@@ -75,8 +77,9 @@ std::optional<Figure> probe_figure(const ResultDocument& analysis) {
   return Figure{"fig-probe",
                 "What can a linear classifier read off the last token?",
                 full_width(chart),
-                data_sentence(analysis) + " Bands are one standard error to either side; the dashed "
-                                          "line is the share of the most frequent class.",
+                data_sentence(analysis) +
+                    " Bands are one standard error to either side; the dashed "
+                    "line is the share of the most frequent class.",
                 "That a class can be read off a state does not say that the model uses it.",
                 {"probe.accuracy", "probe.stderr"}};
 }

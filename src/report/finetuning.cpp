@@ -58,12 +58,12 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) 
   facts.emplace_back("model", model_line(document));
   facts.emplace_back(
       "task",
-      fmt::format("{}: {} examples to train on, {} to validate with",
-                  text_at(document, "task.task"),
-                  grouped(static_cast<int64_t>(
-                      number_at(document, "task.train.examples").value_or(0))),
-                  grouped(static_cast<int64_t>(
-                      number_at(document, "task.validation.examples").value_or(0)))));
+      fmt::format(
+          "{}: {} examples to train on, {} to validate with",
+          text_at(document, "task.task"),
+          grouped(static_cast<int64_t>(number_at(document, "task.train.examples").value_or(0))),
+          grouped(
+              static_cast<int64_t>(number_at(document, "task.validation.examples").value_or(0)))));
   facts.emplace_back("training",
                      fmt::format("{}, {} epochs, {} steps of {} examples, learning rate {}, {} "
                                  "seed{}",
@@ -81,13 +81,13 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Json& document) 
     validation += fmt::format(" (the most frequent class: {})",
                               fixed(number_at(document, "evaluation.majority.mean"), 3));
   }
-  facts.emplace_back("validation",
-                     validation + ", loss " +
-                         with_spread(document, "evaluation.loss", 3, /*sign=*/false));
+  facts.emplace_back(
+      "validation",
+      validation + ", loss " + with_spread(document, "evaluation.loss", 3, /*sign=*/false));
   facts.emplace_back("measured on", data_line(document));
-  facts.emplace_back("chance",
-                     fmt::format("in sample d/(n-1) = {}",
-                                 fixed(number_at(document, "null_in_sample"), 4)));
+  facts.emplace_back(
+      "chance",
+      fmt::format("in sample d/(n-1) = {}", fixed(number_at(document, "null_in_sample"), 4)));
   return facts;
 }
 
@@ -114,8 +114,8 @@ TextTable overview_of(const Json& document) {
     std::vector<std::string> row = {
         fmt::format("change, seed {}", exact(number_at(seed, "seed").value_or(0)))};
     for (const FigureColumn& column : kColumns) {
-      row.push_back(signed_number(number_at(seed, std::string("change.") + column.key),
-                                  column.decimals));
+      row.push_back(
+          signed_number(number_at(seed, std::string("change.") + column.key), column.decimals));
     }
     table.rows.push_back(std::move(row));
   }
@@ -124,9 +124,14 @@ TextTable overview_of(const Json& document) {
 
 TextTable blocks_of(const Json& document) {
   TextTable table;
-  table.columns = {{"", "block"}, {"update R2", "before"}, {"update R2", "change"},
-                   {"stream R2", "before"}, {"stream R2", "change"}, {"norm ratio", "before"},
-                   {"norm ratio", "change"}, {"effective rank", "before"},
+  table.columns = {{"", "block"},
+                   {"update R2", "before"},
+                   {"update R2", "change"},
+                   {"stream R2", "before"},
+                   {"stream R2", "change"},
+                   {"norm ratio", "before"},
+                   {"norm ratio", "change"},
+                   {"effective rank", "before"},
                    {"effective rank", "change"}};
   for (const Json& block : document["blocks"]) {
     std::vector<std::string> row = {exact(number_at(block, "block").value_or(0))};
@@ -135,8 +140,7 @@ TextTable blocks_of(const Json& document) {
                                         std::pair("norm_ratio", 4),
                                         std::pair("effective_rank", 2)}) {
       row.push_back(fixed(number_at(block, std::string("before.") + key), decimals));
-      row.push_back(
-          with_spread(block, std::string("change.") + key, decimals, /*sign=*/true));
+      row.push_back(with_spread(block, std::string("change.") + key, decimals, /*sign=*/true));
     }
     table.rows.push_back(std::move(row));
   }

@@ -86,7 +86,10 @@ LogisticFit fit_logistic(const at::Tensor& x,
                          int64_t classes,
                          const LogisticOptions& options) {
   TORCH_CHECK(x.dim() == 2 && labels.dim() == 1 && x.size(0) == labels.size(0) && x.size(0) > 0,
-              "logistic regression of ", x.sizes(), " on ", labels.sizes());
+              "logistic regression of ",
+              x.sizes(),
+              " on ",
+              labels.sizes());
   const at::Tensor rows = x.to(at::kDouble);
   LogisticFit fit;
   fit.mean = rows.mean(0);

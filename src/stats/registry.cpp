@@ -354,8 +354,10 @@ std::vector<MetricInfo> all_metrics() {
   const std::vector<MetricInfo> sublayers = sublayer_metrics(linearity);
   std::vector<MetricInfo> all;
   for (const std::string_view group : kGroups) {
-    for (const std::span<const MetricInfo> part :
-         {std::span<const MetricInfo>(kMetrics), std::span(sublayers), damage_metrics(), probe_metrics()}) {
+    for (const std::span<const MetricInfo> part : {std::span<const MetricInfo>(kMetrics),
+                                                   std::span(sublayers),
+                                                   damage_metrics(),
+                                                   probe_metrics()}) {
       std::copy_if(
           part.begin(), part.end(), std::back_inserter(all), [&](const MetricInfo& metric) {
             return metric.group == group;

@@ -138,10 +138,8 @@ class Reader {
                               const std::string& question,
                               const std::string& answer) {
       add(labelled,
-          fmt::format("{}\nQuestion: {}\nAnswer: {}\nIs the answer correct?",
-                      passage,
-                      question,
-                      answer),
+          fmt::format(
+              "{}\nQuestion: {}\nAnswer: {}\nIs the answer correct?", passage, question, answer),
           read_label(labelled.at("label"), kFalseTrue),
           passage);
     };

@@ -146,8 +146,8 @@ std::vector<Parameter> ClassificationObjective::parameters() const {
 }
 
 int64_t ClassificationObjective::tokens_per_micro_batch() const {
-  const double mean = static_cast<double>(count_tokens(data_.train)) /
-                      static_cast<double>(data_.train.size());
+  const double mean =
+      static_cast<double>(count_tokens(data_.train)) / static_cast<double>(data_.train.size());
   return std::llround(mean * static_cast<double>(options_.batch));
 }
 
@@ -171,8 +171,7 @@ at::Tensor ClassificationObjective::scores(const LabelledBatch& batch) {
   return at::matmul(pooled, head_.t());
 }
 
-at::Tensor ClassificationObjective::loss(const at::Tensor& scores,
-                                         const at::Tensor& labels) const {
+at::Tensor ClassificationObjective::loss(const at::Tensor& scores, const at::Tensor& labels) const {
   return data_.preferences() ? preference_loss(scores) : class_loss(scores, labels);
 }
 

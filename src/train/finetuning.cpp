@@ -90,8 +90,8 @@ Finetuning::Finetuning(const FinetuneOptions& options, const TokenWindows& text)
 Json count_labels(const LabelledSet& set, const std::vector<LabelledExample>& examples) {
   Json counts = Json::object();
   for (size_t k = 0; k < set.classes.size(); ++k) {
-    counts[set.classes[k]] = std::ranges::count(
-        examples, static_cast<int64_t>(k), &LabelledExample::label);
+    counts[set.classes[k]] =
+        std::ranges::count(examples, static_cast<int64_t>(k), &LabelledExample::label);
   }
   return counts;
 }
@@ -111,8 +111,7 @@ void Finetuning::read_task() {
                 {"sha256", texts.sha256},
                 {"ctx", options_.context}};
   if (options_.validation.empty()) {
-    const LabelledSplit split =
-        split_labelled(texts, options_.validation_share, options_.run.seed);
+    const LabelledSplit split = split_labelled(texts, options_.validation_share, options_.run.seed);
     for (const size_t i : split.first) {
       set.train.push_back(std::move(encoded.examples[i]));
     }
@@ -137,8 +136,8 @@ void Finetuning::read_task() {
   task_.data["tokens"] = encoded.tokens;
   task_.data["longest"] = encoded.longest;
   task_.data["cut"] = encoded.cut;
-  for (const auto& [part, examples] : {std::pair("train", &set.train),
-                                       std::pair("validation", &set.validation)}) {
+  for (const auto& [part, examples] :
+       {std::pair("train", &set.train), std::pair("validation", &set.validation)}) {
     task_.data[part] = {{"examples", examples->size()}, {"labels", count_labels(set, *examples)}};
   }
   const auto& labels = task_.data["train"]["labels"];
@@ -209,7 +208,8 @@ TrainOptions Finetuning::train_options(uint64_t seed) const {
   const ClassificationOptions objective = objective_options(seed);
   options.folder = folder_ / fmt::format("seed-{}", seed);
   options.rate.steps = steps_of_epochs(task_.set, options_.epochs, objective);
-  options.rate.warmup = std::llround(options_.warmup_share * static_cast<double>(options.rate.steps));
+  options.rate.warmup =
+      std::llround(options_.warmup_share * static_cast<double>(options.rate.steps));
   options.accumulation = objective.accumulation;
   options.config = config(seed);
   options.label = fmt::format("seed {}", seed);
@@ -280,9 +280,8 @@ Json Finetuning::document(const Json& before_blocks, const std::vector<SeedRun>&
   settings["seeds"] = options_.seeds;
   Json warnings = before_.at("warnings");
   if (const int64_t cut = task_.data["cut"].get<int64_t>(); cut > 0) {
-    warnings.push_back(fmt::format("{} labelled texts lost their beginnings to --ctx {}",
-                                   cut,
-                                   options_.context));
+    warnings.push_back(
+        fmt::format("{} labelled texts lost their beginnings to --ctx {}", cut, options_.context));
   }
   return {{"schema", "linscan.finetuning/1"},
           {"model", before_.at("model")},

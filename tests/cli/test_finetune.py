@@ -30,8 +30,8 @@ def write_lines(path, rows):
     return path
 
 
-def finetune(out, task, *arguments, **options):
-    return harness.run("linscan-finetune", MODEL, "--task", task, "--out", out, *FEW, "--batch", 8, "--lr", 1e-3,
+def finetune(out, task, *arguments, lr=1e-3, **options):
+    return harness.run("linscan-finetune", MODEL, "--task", task, "--out", out, *FEW, "--batch", 8, "--lr", lr,
                        *arguments, **options)
 
 
@@ -113,8 +113,8 @@ def test_it_learns_and_reports_rewards(tmp_path):
     glad = [row["text"] for row in stories() if row["label"] == "glad"]
     sad = [row["text"] for row in stories() if row["label"] == "sad"]
     data = write_lines(tmp_path / "pairs.jsonl", [{"chosen": a, "rejected": b} for a, b in zip(glad, sad)])
-    result = finetune(tmp_path / "run", f"reward={data}", "--seeds", 1, "--epochs", 4, "--train", "lora:4", "--lr", 1e-2,
-                      "--format", "json", "-q", check=0)
+    result = finetune(tmp_path / "run", f"reward={data}", "--seeds", 1, "--epochs", 4, "--train", "lora:4", "--format", "json",
+                      "-q", lr=1e-2, check=0)
     evaluation = json.loads(result.stdout)["seeds"][0]["evaluation"]
     assert evaluation["accuracy"] == 1.0 and evaluation["margin"] > 0 and evaluation["loss"] < 0.6
 

@@ -84,18 +84,19 @@ def reference(folder, texts, classes, loss_of):
     return losses, norms, model, (batch, mask, pad)
 
 
-def compare(lines, losses, norms, out, model, inputs):
+def compare(folder, lines, losses, norms, out, model, inputs):
     assert [line["loss"] for line in lines] == pytest.approx(losses, rel=1e-5)
     assert [line["gradient_norm"] for line in lines] == pytest.approx(norms, rel=1e-3)
     trained = AutoModelForSequenceClassification.from_pretrained(out / "seed-3" / "model", dtype=torch.float32,
                                                                  attn_implementation="eager", pad_token_id=inputs[2]).eval()
     expected = dict(model.named_parameters())
+    before = dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).named_parameters())
     moved = 0.0
     for name, value in trained.named_parameters():
         assert (value - expected[name]).abs().max() <= 1e-4, name
-        moved = max(moved, (value - value.new_tensor(0)).abs().max().item())
-    assert moved > 0
-    assert losses[-1] < 0.9 * losses[0]  # the steps were taken
+        if name in before:
+            moved = max(moved, (value - before[name]).abs().max().item())
+    assert moved > 3 * RATE and losses[-1] < 0.9 * losses[0]  # the steps were taken
     with torch.no_grad():
         ours = trained(input_ids=inputs[0], attention_mask=inputs[1]).logits
         theirs = model(input_ids=inputs[0], attention_mask=inputs[1]).logits
@@ -110,7 +111,7 @@ def test_classification_matches_torch(folder, tmp_path):
                                              lambda scores: torch.nn.functional.cross_entropy(scores, labels))
     rows = [{"text": text, "label": label} for text, label in zip(TEXTS, LABELS)]
     lines = train(folder, tmp_path / "run", "text", rows, len(TEXTS))
-    trained = compare(lines, losses, norms, tmp_path / "run", model, inputs)
+    trained = compare(folder, lines, losses, norms, tmp_path / "run", model, inputs)
     assert trained.config.id2label == dict(enumerate(classes))
     # The language model is there as well, and so is what linscan reads.
     AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "seed-3" / "model")
@@ -125,5 +126,5 @@ def test_reward_model_matches_torch(folder, tmp_path):
     losses, norms, model, inputs = reference(folder, TEXTS, 1, loss)
     rows = [{"chosen": a, "rejected": b} for a, b in zip(TEXTS[::2], TEXTS[1::2])]
     lines = train(folder, tmp_path / "run", "reward", rows, len(rows))
-    trained = compare(lines, losses, norms, tmp_path / "run", model, inputs)
+    trained = compare(folder, lines, losses, norms, tmp_path / "run", model, inputs)
     assert trained.config.num_labels == 1

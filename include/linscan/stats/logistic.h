@@ -21,14 +21,14 @@ struct LogisticFit {
 };
 
 struct LogisticOptions {
-  double ridge = 1;  // of ||W||^2 / 2 against the summed cross-entropy: scikit-learn's 1 / C
+  double ridge = 1;         // of ||W||^2 / 2 against the summed cross-entropy: scikit-learn's 1 / C
   double tolerance = 1e-6;  // largest entry of the gradient, divided by n
   int64_t max_iterations = 100;
 };
 
 // Minimises sum_i CE(W x_i + b, label_i) + ridge / 2 ||W||^2 over standardised features by Newton's
-// method with conjugate gradients. x (n, C), any dtype and device; labels (n) int64 in [0, classes),
-// the same device.
+// method with conjugate gradients. x (n, C), any dtype and device; labels (n) int64 in [0,
+// classes), the same device.
 LogisticFit fit_logistic(const at::Tensor& x,
                          const at::Tensor& labels,
                          int64_t classes,

@@ -44,10 +44,10 @@ struct LabelledBatch {
 LabelledBatch labelled_batch(const std::vector<const LabelledExample*>& examples);
 
 struct ClassificationOptions {
-  int64_t batch = 8;            // examples of a micro-batch
-  int64_t accumulation = 1;     // micro-batches of a step, as the loop has it
+  int64_t batch = 8;               // examples of a micro-batch
+  int64_t accumulation = 1;        // micro-batches of a step, as the loop has it
   int64_t evaluation_rows = 4096;  // tokens that go through the model together in evaluate()
-  uint64_t seed = 0;            // of the head and of the order of examples
+  uint64_t seed = 0;               // of the head and of the order of examples
   bool checkpointing = false;
 };
 
@@ -88,6 +88,8 @@ class ClassificationObjective : public Objective {
 };
 
 // Steps that show every training example `epochs` times, at least one.
-int64_t steps_of_epochs(const LabelledSet& data, double epochs, const ClassificationOptions& options);
+int64_t steps_of_epochs(const LabelledSet& data,
+                        double epochs,
+                        const ClassificationOptions& options);
 
 }  // namespace linscan

@@ -23,10 +23,10 @@ struct FinetuneOptions {
   LabelledOptions labelled;
   int64_t context = 512;  // of labelled texts and of the evaluation text
   TrainChoice train;
-  int64_t seeds = 3;      // run.seed, run.seed + 1, ...
+  int64_t seeds = 3;  // run.seed, run.seed + 1, ...
   double epochs = 3;
-  int64_t batch = 16;       // examples of a step
-  int64_t micro_batch = 0;  // examples of one pass; 0: the whole batch
+  int64_t batch = 16;         // examples of a step
+  int64_t micro_batch = 0;    // examples of one pass; 0: the whole batch
   double warmup_share = 0.1;  // of the steps
   bool bundled_text = false;  // the evaluation text is the one that comes with the program
   RunOptions run;             // steps, batches in tokens and warm-up are not used

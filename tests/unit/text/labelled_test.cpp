@@ -35,11 +35,10 @@ class LabelledTest : public ::testing::Test {
 };
 
 TEST_F(LabelledTest, Boolq_TemplateAndClasses) {
-  const LabelledTexts texts =
-      read(LabelledKind::kBoolq,
-           R"({"question": "is it", "passage": "P", "label": true})"
-           "\n\n"
-           R"({"question": "was it", "passage": "P", "label": 0})");
+  const LabelledTexts texts = read(LabelledKind::kBoolq,
+                                   R"({"question": "is it", "passage": "P", "label": true})"
+                                   "\n\n"
+                                   R"({"question": "was it", "passage": "P", "label": 0})");
   ASSERT_EQ(texts.records.size(), 2U);
   EXPECT_EQ(texts.records[0].texts.front(), "P\nQuestion: is it?\nAnswer:");
   EXPECT_EQ(texts.records[0].label, 1);
@@ -49,10 +48,10 @@ TEST_F(LabelledTest, Boolq_TemplateAndClasses) {
 }
 
 TEST_F(LabelledTest, Multirc_OneRecordForEachAnswer) {
-  const LabelledTexts texts = read(
-      LabelledKind::kMultirc,
-      R"({"passage": {"text": "P", "questions": [{"question": "Q", "answers": )"
-      R"([{"text": "A", "label": 1}, {"text": "B", "label": 0}]}]}})");
+  const LabelledTexts texts =
+      read(LabelledKind::kMultirc,
+           R"({"passage": {"text": "P", "questions": [{"question": "Q", "answers": )"
+           R"([{"text": "A", "label": 1}, {"text": "B", "label": 0}]}]}})");
   ASSERT_EQ(texts.records.size(), 2U);
   EXPECT_EQ(texts.records[1].texts.front(), "P\nQuestion: Q\nAnswer: B\nIs the answer correct?");
   EXPECT_EQ(texts.records[0].label, 1);
@@ -76,8 +75,8 @@ TEST_F(LabelledTest, Text_LabelNotInSet_NamesLineAndClasses) {
 }
 
 TEST_F(LabelledTest, Cb_LabelNotInSet_NamesClasses) {
-  const std::string error = error_of(
-      LabelledKind::kCb, R"({"premise": "p", "hypothesis": "h", "label": "perhaps"})");
+  const std::string error =
+      error_of(LabelledKind::kCb, R"({"premise": "p", "hypothesis": "h", "label": "perhaps"})");
   EXPECT_NE(error.find("entailment, contradiction, neutral"), std::string::npos) << error;
 }
 
@@ -91,8 +90,9 @@ TEST_F(LabelledTest, EmptyFile_Refused) {
 }
 
 TEST_F(LabelledTest, Reward_EqualTexts_Refused) {
-  EXPECT_NE(error_of(LabelledKind::kReward, R"({"chosen": "a", "rejected": "a"})").find("same text"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(LabelledKind::kReward, R"({"chosen": "a", "rejected": "a"})").find("same text"),
+      std::string::npos);
 }
 
 TEST_F(LabelledTest, Reward_TwoTextsWithoutClasses) {

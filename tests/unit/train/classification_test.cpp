@@ -21,8 +21,7 @@ void expect_gradient(const Loss& loss, const at::Tensor& at_scores) {
     const at::Tensor down = at_scores.clone();
     up.view({-1})[i] += kStep;
     down.view({-1})[i] -= kStep;
-    const double numeric =
-        (loss(up).item<double>() - loss(down).item<double>()) / (2 * kStep);
+    const double numeric = (loss(up).item<double>() - loss(down).item<double>()) / (2 * kStep);
     EXPECT_NEAR(scores.grad().view({-1})[i].item<double>(), numeric, 1e-8) << "score " << i;
   }
 }
@@ -33,7 +32,8 @@ at::Tensor some_scores(at::IntArrayRef shape) {
 
 TEST(ClassLoss, UniformScores_LogOfClasses) {
   const at::Tensor labels = at::tensor({0, 2, 1}, at::kLong);
-  EXPECT_NEAR(class_loss(at::zeros({3, 3}, at::kDouble), labels).item<double>(), std::log(3), 1e-12);
+  EXPECT_NEAR(
+      class_loss(at::zeros({3, 3}, at::kDouble), labels).item<double>(), std::log(3), 1e-12);
 }
 
 TEST(ClassLoss, Gradient_EqualsFiniteDifferences) {
