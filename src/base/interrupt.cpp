@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kExitInterrupted = 130;
 std::atomic<bool> requested{false};
+std::atomic<int> held_back{0};
 
 void on_signal(int) {
   if (requested.exchange(true)) {
@@ -34,8 +35,16 @@ bool interrupt_requested() {
   return requested.load(std::memory_order_relaxed);
 }
 
+InterruptHeldBack::InterruptHeldBack() {
+  ++held_back;
+}
+
+InterruptHeldBack::~InterruptHeldBack() {
+  --held_back;
+}
+
 void check_interrupt() {
-  if (interrupt_requested()) {
+  if (interrupt_requested() && held_back.load(std::memory_order_relaxed) == 0) {
     throw Interrupted();
   }
 }

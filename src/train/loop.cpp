@@ -159,6 +159,7 @@ void Training::evaluate() {
 }
 
 void Training::checkpoint() {
+  const InterruptHeldBack until_written;
   folder_.write_checkpoint(model_, optimizer_, progress_, options_.config, options_.form);
   const bool keeps_best = options_.patience > 0;
   folder_.prune(options_.keep, keeps_best ? progress_.best_step : std::nullopt);

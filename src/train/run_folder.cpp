@@ -241,6 +241,12 @@ void RunFolder::clean_up(int64_t step) const {
       broken.push_back(entry.path());
     }
   }
+  // What is written beside its final name until it is whole (base/files.h, io/staged_folder.h).
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos) {
+      broken.push_back(entry.path());
+    }
+  }
   for (const fs::path& path : broken) {
     fs::remove_all(path);
   }

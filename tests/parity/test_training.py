@@ -24,7 +24,7 @@ def train_steps(*arguments):
         pytest.skip(f"{program} is not built")
     result = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [line for line in map(json.loads, result.stdout.splitlines()) if "step" in line]
 
 
 def regularizer(states, kind, weight):

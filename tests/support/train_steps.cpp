@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "linscan/base/device.h"
+#include "linscan/base/system.h"
 #include "linscan/io/safetensors.h"
 #include "linscan/model/model.h"
 #include "linscan/model/model_writer.h"
@@ -106,6 +107,8 @@ int run(const std::string& folder,
     std::printf("%s\n", line.dump().c_str());
     std::fflush(stdout);
   }
+  std::printf("{\"peak_memory_bytes\":%lld}\n",
+              static_cast<long long>(linscan::peak_memory_bytes()));
   if (out != "-") {
     linscan::write_model(trainable.edited(/*as_stored=*/false), out, linscan::ExportForm::kStock);
   }

@@ -11,4 +11,14 @@ bool interrupt_requested();
 // file).
 void check_interrupt();
 
+// While one is alive check_interrupt() does not throw: for work that saves what was done before the
+// program stops.
+class InterruptHeldBack {
+ public:
+  InterruptHeldBack();
+  ~InterruptHeldBack();
+  InterruptHeldBack(const InterruptHeldBack&) = delete;
+  InterruptHeldBack& operator=(const InterruptHeldBack&) = delete;
+};
+
 }  // namespace linscan
