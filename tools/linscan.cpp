@@ -29,6 +29,7 @@ constexpr Command kCommands[] = {
     {"analyze", "how linear is each block: table, JSON, CSV, one HTML report"},
     {"eval", "perplexity, benchmarks, distance from another model"},
     {"pretrain-reg", "train a decoder from random weights with the paper's regulariser"},
+    {"finetune", "classifiers and reward models, and what training did to the linearity"},
     {"prune", "remove blocks, or fold what they did into the block before them"},
     {"linearize", "fitted linear maps in place of blocks or of their attention"},
     {"distill", "heal an edited model against the one it was made of"},

@@ -15,6 +15,7 @@
 #include "common/output.h"
 #include "common/run_main.h"
 #include "linscan/analyze/analysis.h"
+#include "linscan/analyze/probe.h"
 #include "linscan/base/device.h"
 #include "linscan/base/error.h"
 #include "linscan/base/files.h"
@@ -26,6 +27,7 @@
 #include "linscan/model/model.h"
 #include "linscan/report/report.h"
 #include "linscan/stats/registry.h"
+#include "linscan/text/labelled.h"
 
 namespace linscan::tools {
 namespace {
@@ -42,6 +44,7 @@ struct AnalyzeOptions {
   int64_t folds = 5;
   int64_t spans = 0;
   bool paper = false;
+  std::string probe_data;
   std::string dump_activations;
   std::string format = "table";
   std::string out;
@@ -56,6 +59,9 @@ std::string group_help(std::string_view group) {
     return "change of cross-entropy, KL and top-1 agreement when one block is removed or replaced "
            "by its map: a second pass";
   }
+  if (group == "probe") {
+    return "a linear classifier of --probe-data on the states of each block";
+  }
   std::string text;
   for (const MetricInfo& metric : metric_registry()) {
     if (metric.group == group && metric.path.find("update.") == std::string_view::npos &&
@@ -67,7 +73,7 @@ std::string group_help(std::string_view group) {
 }
 
 std::string metric_help() {
-  std::string text = "Comma-separated groups: all (every one of them), none";
+  std::string text = "Comma-separated groups: all (every one that needs no labels), none";
   for (const std::string_view group : metric_groups()) {
     text += fmt::format(", {} ({})", group, group_help(group));
   }
@@ -89,6 +95,13 @@ void add_options(CLI::App& app, AnalyzeOptions& o) {
       ->group("Method")
       ->delimiter(',')
       ->type_name("LIST");
+  app.add_option(
+         "--probe-data",
+         o.probe_data,
+         "Labelled texts of the metric probe, JSON lines: KIND boolq, cb, multirc, or text, the "
+         "default (fields text and label)")
+      ->group("Method")
+      ->type_name("[KIND=]FILE");
   app.add_option("--folds", o.folds, "Held-out folds; 1: no held-out scores")
       ->group("Method")
       ->check(CLI::Range(int64_t{1}, int64_t{100}))
@@ -129,6 +142,7 @@ MetricChoice choose_metrics(const std::vector<std::string>& names) {
     choice.sublayers |= all || name == "sublayers";
     choice.damage |= all || name == "damage";
     choice.tokens |= all || name == "tokens";
+    choice.probe |= name == "probe";
     const auto groups = metric_groups();
     if (!all && name != "none" && std::find(groups.begin(), groups.end(), name) == groups.end()) {
       fail(ErrorKind::kUsage,
@@ -172,13 +186,17 @@ Json effective_config(const AnalyzeOptions& o, const Json& result) {
           {"metrics", o.metrics},
           {"folds", o.folds},
           {"spans", o.spans},
-          {"paper", o.paper}};
+          {"paper", o.paper},
+          {"probe-data", o.probe_data}};
 }
 
 // Without the bundled corpus, which has no name on the command line.
 Json config_of_file(const AnalyzeOptions& o, Json config) {
   if (o.data.bundled()) {
     config.erase("data");
+  }
+  if (o.probe_data.empty()) {
+    config.erase("probe-data");
   }
   return config;
 }
@@ -205,10 +223,31 @@ DamageOptions damage_options(const Model& model, const AnalysisOptions& options)
                        .memory_limit = memory_limit_or_default(options.memory_limit)}};
 }
 
+// The labelled texts, read before the work.
+struct ProbeData {
+  LabelledFile file;
+  LabelledTexts texts;
+};
+
+std::optional<ProbeData> read_probe_data(const AnalyzeOptions& o, bool wanted) {
+  LINSCAN_CHECK(wanted == !o.probe_data.empty(),
+                kUsage,
+                "--metrics probe and --probe-data FILE go together: {} is missing",
+                wanted ? "--probe-data" : "--metrics probe");
+  if (!wanted) {
+    return std::nullopt;
+  }
+  const bool has_kind = o.probe_data.find('=') != std::string::npos;
+  const LabelledFile file = has_kind ? parse_labelled_file(o.probe_data, "--probe-data")
+                                     : LabelledFile{LabelledKind::kText, o.probe_data};
+  return ProbeData{file, read_labelled(file.kind, file.file, {.text_field = o.data.text_field})};
+}
+
 void run(const AnalyzeOptions& o) {
   keep_freed_memory();
   set_threads(o.compute.threads);
   const AnalysisOptions options = to_analysis(o);
+  const std::optional<ProbeData> probe = read_probe_data(o, options.metrics.probe);
   // Outputs are checked before the work, not after it.
   if (!o.out.empty() && !o.dry_run) {
     AtomicFolder(o.out, o.force);
@@ -243,6 +282,18 @@ void run(const AnalyzeOptions& o) {
                .sample_tokens = damage.sample_tokens,
                .seed = damage.seed,
                .variants = damage.variants},
+              analysis.result);
+  }
+  if (probe && analysis.failure.empty()) {
+    add_probe(model,
+              probe->texts,
+              probe->file,
+              {.folds = options.folds,
+               .seed = options.seed,
+               .context = options.context,
+               .dtype = options.dtype,
+               .device = options.device,
+               .memory_limit = options.memory_limit},
               analysis.result);
   }
   analysis.result["config"] = effective_config(o, analysis.result);

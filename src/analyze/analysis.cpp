@@ -111,7 +111,8 @@ Json describe_metrics(const MetricChoice& metrics) {
                         (metric.group == "geometry" && metrics.geometry) ||
                         (metric.group == "sublayers" && metrics.sublayers) ||
                         (metric.group == "damage" && metrics.damage) ||
-                        (metric.group == "tokens" && metrics.tokens);
+                        (metric.group == "tokens" && metrics.tokens) ||
+                        (metric.group == "probe" && metrics.probe);
     if (wanted) {
       json[std::string(metric.path)] = {
           {"label", metric.label},

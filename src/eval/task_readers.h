@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "linscan/eval/task.h"
+#include "text/class_label.h"
 #include "text/json_node.h"
 
 namespace linscan {
@@ -37,10 +37,6 @@ TaskItem plain_item(const JsonNode& row,
                     std::string context,
                     std::vector<std::string> choices,
                     int64_t gold);
-
-// A class: one of `names` (its place counts), a whole number below their count, as digits too, or
-// false and true for the first two.
-int64_t read_label(const JsonNode& node, std::span<const std::string_view> names);
 
 std::vector<std::string> read_strings(const JsonNode& node);
 

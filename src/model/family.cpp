@@ -157,6 +157,8 @@ DecoderConfig read_decoder_config(const Json& config, std::string_view where) {
 std::vector<WeightRow> weight_rows(const Family& family, const DecoderConfig& config) {
   std::vector<WeightRow> rows = family.weight_rows(config);
   add_map_rows(rows);
+  rows.push_back(
+      {std::string(kClassifierName), Slot::kCount, "", Transform::kNone, Presence::kIgnored});
   return rows;
 }
 

@@ -214,6 +214,18 @@ ExportedConfig exported_config(const EditedModel& formed, ExportForm form) {
   fail(ErrorKind::kInternal, "unknown export form");
 }
 
+// One class is what transformers takes for a regression: the score of a reward model.
+void name_classes(Json& config, const std::vector<std::string>& classes) {
+  Json names = Json::object();
+  Json places = Json::object();
+  for (size_t i = 0; i < classes.size(); ++i) {
+    names[std::to_string(i)] = classes[i];
+    places[classes[i]] = i;
+  }
+  config["id2label"] = std::move(names);
+  config["label2id"] = std::move(places);
+}
+
 }  // namespace
 
 std::string_view name(ExportForm form) {
@@ -244,15 +256,22 @@ std::string why_not(const EditedModel& model, ExportForm form) {
 void write_model(const EditedModel& model,
                  const std::filesystem::path& folder,
                  ExportForm form,
-                 CheckpointWriterOptions options) {
+                 CheckpointWriterOptions options,
+                 const Classifier* classifier) {
   check_blocks(model);
   const EditedModel formed = in_form(model, form);
-  const ExportedConfig exported = exported_config(formed, form);
+  ExportedConfig exported = exported_config(formed, form);
   options.source = model.source->checkpoint.folder();
   options.left_behind.push_back(kModelingFile);
   const std::map<std::string, std::string> additional = std::exchange(options.files, {});
   const Outputs outputs(formed, find_family(exported.config, "exported config.json"));
-  CheckpointWriter writer(folder, outputs.entries(), std::move(options));
+  std::vector<TensorEntry> entries = outputs.entries();
+  if (classifier != nullptr) {
+    name_classes(exported.config, classifier->classes);
+    entries.push_back(
+        {std::string(kClassifierName), DType::kF32, classifier->weight.sizes().vec()});
+  }
+  CheckpointWriter writer(folder, std::move(entries), std::move(options));
   for (const Output& output : outputs.list()) {
     check_interrupt();
     if (output.weight != nullptr) {
@@ -260,6 +279,11 @@ void write_model(const EditedModel& model,
     } else {
       copy_tensor(writer, output);
     }
+  }
+  if (classifier != nullptr) {
+    const at::Tensor weight = classifier->weight.contiguous();
+    writer.write(
+        kClassifierName, 0, weight.const_data_ptr(), static_cast<int64_t>(weight.nbytes()));
   }
   for (const auto& [name, content] : exported.files) {
     writer.add_file(name, content);

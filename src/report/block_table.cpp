@@ -92,6 +92,13 @@ const BlockColumn kPartColumns[] = {
      true},
     {"linear", "Δ CE", "damage.linear.ce", "", 3, false, true},
     {"linear", "top-1", "damage.linear.top1", "", 3},
+    {"probe",
+     "acc.",
+     "probe.accuracy",
+     "share of held-out texts whose class a linear classifier reads off the last token's state; "
+     "probe.chance: the most frequent class",
+     3},
+    {"probe", "±", "probe.stderr", "", 3},
 };
 
 // A score in sample is shown where there is none that is held out.

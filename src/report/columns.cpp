@@ -42,6 +42,7 @@ constexpr GroupRule kGroupRules[] = {
     {"sublayers.attention.", "Attention sublayer"},
     {"sublayers.mlp.", "MLP sublayer"},
     {"damage.", "Damage: the block replaced in the running model"},
+    {"probe.", "Probe: a linear classifier on the last token's state"},
 };
 
 constexpr size_t kMaxNotes = 12;
@@ -147,7 +148,8 @@ std::vector<ColumnGroup> group_columns(const std::vector<Column>& columns) {
 }
 
 bool of_blocks_only(std::string_view path) {
-  return path.starts_with("sublayers.") || path.starts_with("damage.");
+  return path.starts_with("sublayers.") || path.starts_with("damage.") ||
+         path.starts_with("probe.");
 }
 
 bool cell_missing(const Row& row, const Column& column) {

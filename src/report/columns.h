@@ -27,7 +27,7 @@ struct ColumnGroup {
 };
 std::vector<ColumnGroup> group_columns(const std::vector<Column>& columns);
 
-// Metrics that the post-norm point cannot have: of sublayers, and of damage.
+// Metrics that the post-norm point cannot have: of sublayers, of damage, and of probes.
 bool of_blocks_only(std::string_view path);
 
 // The cell of a column: a number at the metric's precision, "[low, high]", or the missing mark.

@@ -68,7 +68,8 @@ std::vector<Figure> make_figures(const ResultDocument& analysis) {
                           norm_figure,
                           sublayer_figure,
                           geometry_figure,
-                          outlier_figure}) {
+                          outlier_figure,
+                          probe_figure}) {
     if (std::optional<Figure> figure = make(analysis); figure) {
       figures.push_back(std::move(*figure));
     }

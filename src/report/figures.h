@@ -36,6 +36,7 @@ std::optional<Figure> rank_figure(const ResultDocument& analysis);
 std::optional<Figure> norm_figure(const ResultDocument& analysis);
 std::optional<Figure> geometry_figure(const ResultDocument& analysis);
 std::optional<Figure> outlier_figure(const ResultDocument& analysis);
+std::optional<Figure> probe_figure(const ResultDocument& analysis);
 
 // Rank correlations of the scores with the damage, one score per row; no rows where there are none.
 TextTable correlation_table(const ResultDocument& analysis);

@@ -210,6 +210,21 @@ void check_damage(const Json& damage) {
   }
 }
 
+// What the probes of all blocks were fitted to.
+void check_probe(const Json& probe) {
+  require_object(probe, "probe");
+  check_optional_number(probe, "chance", "probe");
+  check_optional_string(probe, "task", "probe");
+  if (const auto texts = probe.find("texts"); texts != probe.end()) {
+    check_count(*texts, "probe.texts");
+  }
+  if (const auto embedding = probe.find("embedding"); embedding != probe.end()) {
+    require_object(*embedding, "probe.embedding");
+    check_optional_number(*embedding, "accuracy", "probe.embedding");
+    check_optional_number(*embedding, "stderr", "probe.embedding");
+  }
+}
+
 }  // namespace
 
 void validate_analysis(const Json& document) {
@@ -236,6 +251,9 @@ void validate_analysis(const Json& document) {
   }
   if (const auto damage = document.find("damage"); damage != document.end() && !damage->is_null()) {
     check_damage(*damage);
+  }
+  if (const auto probe = document.find("probe"); probe != document.end() && !probe->is_null()) {
+    check_probe(*probe);
   }
   check_blocks(require(document, "blocks", ""));
   for (const char* key : {"embedding", "post_norm"}) {

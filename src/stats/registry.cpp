@@ -13,7 +13,7 @@ constexpr std::string_view kPaper = "Razzhigaev et al. 2024, arXiv 2405.12250, s
 constexpr std::string_view kOurs = "docs/metrics.md";
 
 constexpr std::string_view kGroups[] = {
-    "linearity", "baselines", "geometry", "sublayers", "damage", "tokens"};
+    "linearity", "baselines", "geometry", "sublayers", "damage", "tokens", "probe"};
 
 // X: states before the block, Y: after it, D = Y - X, all centred; ||.|| Frobenius; tr S_yy =
 // ||Y||^2.
@@ -354,8 +354,10 @@ std::vector<MetricInfo> all_metrics() {
   const std::vector<MetricInfo> sublayers = sublayer_metrics(linearity);
   std::vector<MetricInfo> all;
   for (const std::string_view group : kGroups) {
-    for (const std::span<const MetricInfo> part :
-         {std::span<const MetricInfo>(kMetrics), std::span(sublayers), damage_metrics()}) {
+    for (const std::span<const MetricInfo> part : {std::span<const MetricInfo>(kMetrics),
+                                                   std::span(sublayers),
+                                                   damage_metrics(),
+                                                   probe_metrics()}) {
       std::copy_if(
           part.begin(), part.end(), std::back_inserter(all), [&](const MetricInfo& metric) {
             return metric.group == group;

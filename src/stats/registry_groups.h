@@ -14,4 +14,7 @@ std::vector<MetricInfo> sublayer_metrics(std::span<const MetricInfo> linearity);
 // What an edit of one block does to the model.
 std::span<const MetricInfo> damage_metrics();
 
+// What a linear classifier reads off the states.
+std::span<const MetricInfo> probe_metrics();
+
 }  // namespace linscan

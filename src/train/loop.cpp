@@ -24,6 +24,15 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Those of the model, then those of the objective.
+std::vector<Parameter> all_parameters(const TrainableModel& model, const Objective& objective) {
+  std::vector<Parameter> parameters = model.parameters();
+  for (Parameter& parameter : objective.parameters()) {
+    parameters.push_back(std::move(parameter));
+  }
+  return parameters;
+}
+
 class Training {
  public:
   Training(TrainableModel& model, Objective& objective, const TrainOptions& options)
@@ -31,7 +40,7 @@ class Training {
         objective_(objective),
         options_(options),
         folder_(options.folder, options.resume),
-        optimizer_(model.parameters(), options.adam) {}
+        optimizer_(all_parameters(model, objective), options.adam) {}
 
   TrainResult run();
 
@@ -59,7 +68,7 @@ class Training {
 void Training::resume() {
   const std::vector<int64_t> steps = folder_.checkpoints();
   if (!steps.empty()) {
-    progress_ = folder_.read_checkpoint(steps.back(), model_, optimizer_, options_.config);
+    progress_ = folder_.read_checkpoint(steps.back(), optimizer_, options_.config);
     log::info("goes on from step {} of {}", progress_.step, options_.folder.string());
   }
   folder_.clean_up(progress_.step);
@@ -209,7 +218,7 @@ TrainResult Training::run() {
           ? static_cast<double>((progress_.step - first_step_) * tokens) / step_seconds_
           : 0;
   if (options_.patience > 0 && progress_.best_step && *progress_.best_step != progress_.step) {
-    folder_.read_checkpoint(*progress_.best_step, model_, optimizer_, options_.config);
+    folder_.read_checkpoint(*progress_.best_step, optimizer_, options_.config);
     evaluation_ = Json();
   }
   if (evaluation_.empty()) {

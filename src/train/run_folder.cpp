@@ -79,8 +79,8 @@ void check_same_config(const Json& now, const Json& then, const fs::path& file) 
 
 // The tensors of a state file, under their names.
 template <typename Visit>
-void visit_state(const TrainableModel& model, AdamW& optimizer, const Visit& visit) {
-  const std::vector<Parameter>& parameters = model.parameters();
+void visit_state(AdamW& optimizer, const Visit& visit) {
+  const std::vector<Parameter>& parameters = optimizer.parameters();
   for (size_t i = 0; i < parameters.size(); ++i) {
     AdamW::Moments& moments = optimizer.moments()[i];
     visit("parameter/" + parameters[i].name, parameters[i].value);
@@ -163,7 +163,7 @@ void RunFolder::write_checkpoint(const TrainableModel& model,
     return;  // the same bits
   }
   std::vector<TensorEntry> entries;
-  visit_state(model, optimizer, [&](const std::string& name, const at::Tensor& tensor) {
+  visit_state(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
     entries.push_back({name, DType::kF32, tensor.sizes().vec()});
   });
   SafetensorsWriter writer(state_file(progress.step),
@@ -171,7 +171,7 @@ void RunFolder::write_checkpoint(const TrainableModel& model,
                            {{"schema", std::string(kSchema)},
                             {"progress", to_json(progress).dump()},
                             {"config", config.dump()}});
-  visit_state(model, optimizer, [&](const std::string& name, const at::Tensor& tensor) {
+  visit_state(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
     const at::Tensor host = tensor.detach().to(at::kCPU).contiguous();
     writer.write(name, 0, host.const_data_ptr(), static_cast<int64_t>(host.nbytes()));
   });
@@ -180,7 +180,6 @@ void RunFolder::write_checkpoint(const TrainableModel& model,
 }
 
 TrainingProgress RunFolder::read_checkpoint(int64_t step,
-                                            const TrainableModel& model,
                                             AdamW& optimizer,
                                             const Json& config) const {
   const fs::path path = state_file(step);
@@ -202,7 +201,7 @@ TrainingProgress RunFolder::read_checkpoint(int64_t step,
                 kSchema);
   check_same_config(config, parse_json(metadata("config"), path.string()), path);
   const at::NoGradGuard no_grad;
-  visit_state(model, optimizer, [&](const std::string& name, const at::Tensor& tensor) {
+  visit_state(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
     const TensorView* view = file.find(name);
     LINSCAN_CHECK(
         view != nullptr && view->dtype == DType::kF32 && view->shape == tensor.sizes().vec(),

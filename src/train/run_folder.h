@@ -46,10 +46,7 @@ class RunFolder {
                         ExportForm form) const;
   // Parameters and moments of a checkpoint. Throws Error(kInput) where `config` is not that of the
   // checkpoint, naming the keys, or where the file does not fit the model.
-  TrainingProgress read_checkpoint(int64_t step,
-                                   const TrainableModel& model,
-                                   AdamW& optimizer,
-                                   const Json& config) const;
+  TrainingProgress read_checkpoint(int64_t step, AdamW& optimizer, const Json& config) const;
   // Removes all but the newest `keep` (0: none is removed) and `best`.
   void prune(int64_t keep, std::optional<int64_t> best) const;
   // Removes what a broken run left: incomplete checkpoints, and lines of the log after `step`.

@@ -19,9 +19,11 @@ def test_every_metric_is_defined_in_the_docs():
     assert "`sublayers.attention.`" in page and "`sublayers.mlp.`" in page
     damage = [f"damage.{edit}.{figure}" for edit in ("remove", "linear") for figure in ("ce", "kl", "top1")]
     assert not [path for path in damage if f"`{path}`" not in page]
+    assert "`probe.accuracy`" in page and "`probe.stderr`" in page
 
 
-@pytest.mark.parametrize("command,option", [("analyze", "--data"), ("eval", "--ppl"), ("prune", "--blocks"), ("ladder", "--max-drop"), ("distill", "--train")])
+@pytest.mark.parametrize("command,option", [("analyze", "--data"), ("eval", "--ppl"), ("prune", "--blocks"), ("ladder", "--max-drop"),
+                                            ("distill", "--train"), ("finetune", "--task"), ("pretrain-reg", "--reg")])
 def test_every_option_is_in_the_docs(command, option):
     text = harness.run(f"linscan-{command}", "--help", check=0).stdout
     page = (harness.ROOT / "docs" / f"{command}.md").read_text()

@@ -25,6 +25,7 @@ struct MetricChoice {
   bool sublayers = false;
   bool damage = false;  // by editing the model: not of the statistics
   bool tokens = false;
+  bool probe = false;  // on labelled texts of its own: not of the statistics
 
   // Whether anything is taken from the states of the blocks.
   bool statistics() const { return linearity || baselines || geometry || sublayers || tokens; }

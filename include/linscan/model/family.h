@@ -130,7 +130,11 @@ std::span<const Family> families();
 // The family that config.json names. Unknown: an error that lists what is supported.
 const Family& find_family(const Json& config, std::string_view where);
 
-// The family's weight table, with rows for the maps of edited blocks.
+// The head of a sequence classifier, which a checkpoint may have beside the language model's own.
+// No weight of the decoder: it is passed over.
+inline constexpr std::string_view kClassifierName = "score.weight";
+
+// The family's weight table, with rows for the maps of edited blocks and for a classifier.
 std::vector<WeightRow> weight_rows(const Family& family, const DecoderConfig& config);
 
 // config.json of a checkpoint as a DecoderConfig; `where` names the file in errors.

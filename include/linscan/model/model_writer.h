@@ -2,10 +2,13 @@
 // read backwards. Needs libtorch.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "linscan/io/checkpoint_writer.h"
 #include "linscan/model/weights.h"
@@ -21,6 +24,13 @@ enum class ExportForm {
 
 std::string_view name(ExportForm form);  // "stock", "remote-code", "nemotron"
 
+// The head of a sequence classifier, as the *ForSequenceClassification classes of transformers read
+// it: "score.weight", and "id2label" and "label2id" of config.json.
+struct Classifier {
+  at::Tensor weight;                 // (K, C) fp32 host
+  std::vector<std::string> classes;  // K names
+};
+
 // Empty where `model` can be written in this form, else the reason in one line, which names the
 // block and the key of config.json where there is one. Everything that write_model would refuse
 // because of the model is found here; nothing is written.
@@ -33,11 +43,14 @@ std::string why_not(const EditedModel& model, ExportForm form);
 // carried over. options.source is set to the source's folder. The folder appears as a whole or not
 // at all.
 //
+// `classifier` is written beside the language model, whose head stays: the folder opens as either.
+//
 // Throws Error(kUnsupported) with why_not's reason, and what CheckpointWriter throws;
 // Error(kInternal) for weights that do not fit model.config.
 void write_model(const EditedModel& model,
                  const std::filesystem::path& folder,
                  ExportForm form,
-                 CheckpointWriterOptions options = {});
+                 CheckpointWriterOptions options = {},
+                 const Classifier* classifier = nullptr);
 
 }  // namespace linscan

@@ -34,6 +34,10 @@ class Objective {
   // `weight`. Returns the parts of the loss with that factor.
   virtual LossParts accumulate(int64_t step, int64_t micro, double weight) = 0;
 
+  // What is trained besides the model, such as a head of its own: leaves that stay the same
+  // tensors. Optimised and kept in the training state with the model's.
+  virtual std::vector<Parameter> parameters() const { return {}; }
+
   // Tokens that one micro-batch predicts.
   virtual int64_t tokens_per_micro_batch() const = 0;
 

@@ -25,6 +25,8 @@ class AdamW {
  public:
   AdamW(const std::vector<Parameter>& parameters, const AdamOptions& options);
 
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+
   void zero_gradients();
   // Clips the gradients and takes one step. Parameters without a gradient are left alone. Returns
   // the norm of all gradients before clipping; where that is not finite, nothing is changed.
