@@ -91,7 +91,7 @@ TEST(Regularizer, Options_ScaleAndTurnTheTerm) {
 }
 
 TEST(Regularizer, CosineOfParallelStates_IsZero) {
-  const at::Tensor state = at::tensor({{1.0, 2.0}, {-3.0, 0.5}}, at::kDouble);
+  const at::Tensor state = at::tensor({1.0, 2.0, -3.0, 0.5}, at::kDouble).view({2, 2});
   const RegularizerOptions options{.kind = RegularizerKind::kCosine, .lambda = 1.0};
   EXPECT_NEAR(regularizer({state, 2 * state, 5 * state}, {}, options).item<double>(), 0, 1e-12);
   EXPECT_NEAR(regularizer({state, -state}, {}, options).item<double>(), 2, 1e-12);
