@@ -35,7 +35,7 @@ constexpr Command kCommands[] = {
     {"distill", "heal an edited model against the one it was made of"},
     {"ladder", "perplexity and benchmarks as more and more blocks are edited"},
     {"report", "table or HTML report of a saved result"},
-    {"compare", "many models over normalised depth: table, JSON, CSV, one HTML report"},
+    {"compare", "many models over depth, training runs over steps: table, CSV, one HTML report"},
     {"check", "fail when a model's figures moved from their baseline"},
     {"info", "what a checkpoint is, and whether it is supported"},
     {"tokenize", "token ids of texts, one JSON array per record"},

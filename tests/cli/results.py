@@ -17,7 +17,7 @@ BAD_DOCUMENTS = [
     ("", "not valid JSON"),
     ("\x89PNG\r\n", "not valid JSON"),
     ("[]", "expected a JSON object"),
-    ('{"schema": "linscan.eval/1"}', 'expected "linscan.analysis/1"'),
+    ('{"schema": "linscan.other/1"}', 'expected "linscan.analysis/1"'),
     ('{"schema": "linscan.comparison/1", "models": []}', 'expected "linscan.analysis/1"'),
     ('{"schema": "linscan.analysis/1", "model": {"path": "m"}, "n": 1, "d": 1, "blocks": [{"block": 0, "cosine": "x"}]}',
      "blocks[0].cosine"),
@@ -113,6 +113,22 @@ def document(blocks=4, name="sample", **changes):
 def write(path, value):
     path.write_text(json.dumps(value))
     return path
+
+
+def write_run(folder, steps, blocks=3, losses=True):
+    """The folder of a `linscan pretrain-reg` run: results at these steps, whose update scores fall with the step, and a log."""
+    (folder / "linearity").mkdir(parents=True)
+    for step in steps:
+        result = {**document(blocks, name="trained"), "training": {"step": step, "tokens": step * 1024}}
+        for block in result["blocks"]:
+            block["linearity"]["update"] = scores(0.9 - 0.001 * step - 0.01 * block["block"])
+        write(folder / "linearity" / f"step-{step:08}.json", result)
+    if losses:
+        lines = [{"step": step, "loss": 7 - 0.01 * step, "parts": {"cross_entropy": 6 - 0.01 * step, "regularizer": 1.0}}
+                 for step in range(1, 101)]
+        lines.insert(50, {"step": 50, "evaluation": {"loss": 5.75, "perplexity": 314.2}})
+        (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
 
 
 def assert_one_line_error(done, name, *parts):

@@ -1,4 +1,4 @@
-"""linscan compare: formats, labels, output folder, differences of protocol, errors."""
+"""linscan compare over depth: formats, labels, output folder, differences of protocol, errors. test_compare_steps.py: over steps."""
 import csv
 import io
 import json

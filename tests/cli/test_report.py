@@ -113,3 +113,29 @@ def test_sublayers_and_damage_reach_every_format(tmp_path):
     page = run(path, "--format", "html").stdout
     assert all(f'id="{figure}"' in page for figure in ("fig-sublayers", "fig-damage", "fig-correlation"))
     assert max(map(len, run(path).stdout.splitlines())) <= 120
+
+
+def training():
+    return {"schema": "linscan.training/1", "command": "pretrain-reg", "model": {"architecture": "LlamaForCausalLM", "blocks": 2, "hidden": 32,
+            "parameters": 1000}, "data": {"tokens": 5000, "documents": 12, "ctx": 64}, "compute": {"device": "cpu", "tokens_per_second": 99.5},
+            "settings": {"batch_tokens": 256}, "steps": 12, "evaluation": {"loss": 2.0, "perplexity": 7.389, "tokens": 900},
+            "linearity": [{"step": 0, "stream": 0.99, "update": 0.8}, {"step": 12, "stream": 0.98, "update": 0.7}]}
+
+
+def evaluation():
+    return {"schema": "linscan.eval/1", "model": {"path": "models/demo", "family": "llama", "blocks": 2, "parameters": 1000},
+            "tasks": {"boolq": {"acc": 0.625, "stderr": 0.01, "n": 100}}, "perplexity": {"a.txt": {"chunked": 12.5, "tokens": 900}},
+            "protocol": {"ctx": 64, "stride": 64, "max_length": 64}, "compute": {"dtype": "fp32", "device": "cpu", "seconds": 1.0},
+            "warnings": []}
+
+
+@pytest.mark.parametrize("content, part", [(training(), "7.389"), (evaluation(), "0.6250")])
+def test_trainings_and_evaluations(tmp_path, content, part):
+    results.write(tmp_path / "result.json", content)
+    for kind in ("table", "markdown", "html"):
+        done = run(tmp_path, "--format", kind)
+        assert done.returncode == 0 and done.stderr == "" and part in done.stdout, kind
+    assert results.embedded_document(run(tmp_path, "--format", "html").stdout) == content
+    assert len(list(csv.reader(io.StringIO(run(tmp_path, "--format", "csv").stdout)))) >= 3
+    results.write(tmp_path / "result.json", {**content, "compute": 3})
+    results.assert_one_line_error(run(tmp_path), "linscan-report", "result.json", "compute")

@@ -33,15 +33,19 @@ struct Item {
 
 // The files linearity/step-*.json of a run by name; none for other folders.
 std::vector<fs::path> files_of_run(const fs::path& folder) {
+  const fs::path linearity = folder / "linearity";
   std::vector<fs::path> files;
   std::error_code error;
-  for (fs::directory_iterator it(folder / "linearity", error), end; !error && it != end;
-       it.increment(error)) {
+  if (!fs::is_directory(linearity, error)) {
+    return files;
+  }
+  for (fs::directory_iterator it(linearity, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name.starts_with("step-") && name.ends_with(".json")) {
       files.push_back(it->path());
     }
   }
+  LINSCAN_CHECK(!error, kInput, "{}: cannot be listed: {}", linearity.string(), error.message());
   std::ranges::sort(files);
   return files;
 }
@@ -178,7 +182,8 @@ std::vector<DynamicsRun> make_runs(const std::vector<Item>& items) {
       DynamicsRun& run = runs.emplace_back();
       run.label = item.label.empty() ? names[i] : item.label;
       const fs::path log = item.run / "train.jsonl";
-      if (fs::exists(log)) {
+      std::error_code unknown;  // what cannot be looked at fails with its reason when it is read
+      if (fs::exists(log, unknown) || unknown) {
         run.log = parse_training_log(read_file(log, kMaxLogBytes), log.string());
       }
       add_points(item, run);

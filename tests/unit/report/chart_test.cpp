@@ -126,6 +126,49 @@ TEST(Chart, ContinuousAxis_HasRoundTicks) {
   }
 }
 
+TEST(Chart, StepAxis_IsLogarithmicWithZeroApart) {
+  Chart chart = chart_of({0.5, 0.6, 0.7});
+  const double steps[] = {1, 30, 1000};
+  for (size_t i = 0; i < 3; ++i) {
+    chart.series[0].points[i].x = steps[i];
+  }
+  chart.x = {"step", 1, 1000, AxisKind::kSteps, ""};
+  const std::string without = draw_chart(chart, kSize);
+  for (const char* tick : {">1<", ">10<", ">100<", ">1000<"}) {
+    EXPECT_NE(without.find(tick), std::string::npos) << tick;
+  }
+  const size_t axes = count(without, "class=\"axis\"");
+  chart.x.first_name = "none";
+  const std::string with = draw_chart(chart, kSize);
+  EXPECT_NE(with.find(">none<"), std::string::npos);
+  EXPECT_EQ(count(with, "class=\"axis\""), axes + 2);  // a tick more, and the line in two pieces
+}
+
+TEST(Chart, StepAxisOfStepZeroAlone_StillDraws) {
+  Chart chart = chart_of({0.5});
+  chart.series[0].points[0].x = 0;
+  chart.x = {"step", 1, 0, AxisKind::kSteps, "0"};
+  const std::string svg = draw_chart(chart, kSize);
+  EXPECT_EQ(count(svg, "class=\"hit\""), 1u);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+}
+
+TEST(HeatStrip, LinearShade_IsDarkerForLargerValues) {
+  HeatStrip strip;
+  strip.id = "h";
+  strip.linear = Range{0, 1};
+  strip.column_names = {"0", "1,000"};
+  strip.rows.push_back({"block 0", false, {{0.0, "", "low"}, {1.0, "", "high"}}});
+  const std::string svg = draw_heat_strip(strip, 600);
+  EXPECT_NE(svg.find(">1,000<"), std::string::npos);
+  const auto opacity = [&](const char* note) {
+    const size_t at = svg.find("fill-opacity=\"", svg.find(note)) + 14;
+    return std::stod(svg.substr(at, svg.find('"', at) - at));
+  };
+  EXPECT_LT(opacity("<title>low"), 0.1);
+  EXPECT_EQ(opacity("<title>high"), 1.0);
+}
+
 TEST(HeatStrip, Cells_ShadeAndMissingDiffer) {
   HeatStrip strip;
   strip.id = "h";

@@ -111,7 +111,8 @@ TEST(Dynamics, TwoResultsOfOneStep_AreRefused) {
 
 TEST(Dynamics, AnotherNumberOfBlocks_IsRefused) {
   const std::vector<Json> documents = {documents_at({1}, 2)[0], documents_at({2}, 3)[0]};
-  expect_error([&] { make_dynamics({run_of(documents, "a")}); }, "step2.json: 3 blocks, 2 in step1");
+  expect_error([&] { make_dynamics({run_of(documents, "a")}); },
+               "step2.json: 3 blocks, 2 in step1");
 }
 
 TEST(Dynamics, BadInput_IsNamedByItsSource) {
@@ -239,7 +240,8 @@ TEST(StepAxis, Zero_StandsApartAndIsNotJoined) {
     return drawing.substr(start, drawing.find('>', start) - start);
   };
   // The line of three points and of the last three of four are as long.
-  EXPECT_EQ(count(polyline(lines({1, 10, 100})), ","), count(polyline(lines({0, 1, 10, 100})), ","));
+  EXPECT_EQ(count(polyline(lines({1, 10, 100})), ","),
+            count(polyline(lines({0, 1, 10, 100})), ","));
   EXPECT_NE(lines({1, 10, 100}), lines({0, 1, 10, 100}));
 }
 
