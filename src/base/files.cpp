@@ -1,6 +1,8 @@
 #include "linscan/base/files.h"
 
 #include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,6 +56,18 @@ void require_writable_output(const fs::path& path, bool force) {
                path.string());
   }
   require_writable_folder(folder_of(path), path);
+}
+
+bool remove_tree(const fs::path& path) {
+  constexpr int kOpenFolders = 16;
+  const auto remove_one = [](const char* name, const struct stat*, int, struct FTW*) {
+    return ::remove(name) == 0 || errno == ENOENT ? 0 : -1;
+  };
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0) {
+    return errno == ENOENT;
+  }
+  return nftw(path.c_str(), remove_one, kOpenFolders, FTW_DEPTH | FTW_PHYS) == 0;
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
@@ -134,7 +148,7 @@ AtomicFolder::AtomicFolder(fs::path path, bool force) : path_(std::move(path)) {
   require_writable_folder(folder_of(path_), path_);
   staging_ = path_.string() + temporary_suffix();
   std::error_code ec;
-  fs::remove_all(staging_, ec);
+  remove_tree(staging_);
   fs::create_directories(staging_, ec);
   if (ec) {
     fail_input("{}: cannot be made: {}", staging_.string(), ec.message());
@@ -143,8 +157,7 @@ AtomicFolder::AtomicFolder(fs::path path, bool force) : path_(std::move(path)) {
 
 AtomicFolder::~AtomicFolder() {
   if (!committed_) {
-    std::error_code ec;
-    fs::remove_all(staging_, ec);
+    remove_tree(staging_);
   }
 }
 

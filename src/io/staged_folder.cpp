@@ -14,6 +14,7 @@
 
 #include "io/carried_files.h"
 #include "linscan/base/error.h"
+#include "linscan/base/files.h"
 #include "linscan/base/log.h"
 
 namespace linscan {
@@ -166,8 +167,7 @@ StagedFolder::StagedFolder(const fs::path& folder, bool force)
 
 StagedFolder::~StagedFolder() {
   if (!committed_) {
-    std::error_code ec;
-    fs::remove_all(staging_, ec);
+    remove_tree(staging_);
     remove_made_folders();
   }
 }
@@ -237,12 +237,10 @@ void StagedFolder::replace() {
     }
   }
   committed_ = true;
-  std::error_code ec;
-  fs::remove_all(old, ec);
-  if (ec) {
+  if (!remove_tree(old)) {
     log::warn("{}: the replaced folder could not be removed ({}); it is now {}",
               target_.string(),
-              ec.message(),
+              std::strerror(errno),
               old.string());
   }
 }

@@ -229,7 +229,7 @@ void RunFolder::prune(int64_t keep, std::optional<int64_t> best) const {
     }
     // The state first: without it the rest counts as nothing.
     fs::remove(state_file(step));
-    fs::remove_all(checkpoint(step));
+    remove_tree(checkpoint(step));
   }
 }
 
@@ -253,7 +253,7 @@ void RunFolder::clean_up(int64_t step) const {
     }
   }
   for (const fs::path& path : broken) {
-    fs::remove_all(path);
+    remove_tree(path);
   }
   if (!fs::exists(log_)) {
     return;

@@ -11,6 +11,12 @@ namespace linscan {
 // written.
 void require_writable_output(const std::filesystem::path& path, bool force);
 
+// Removes a file, or a folder with all that is in it; links are removed, not followed. What is not
+// there is fine. False where something could not be removed. Not std::filesystem::remove_all:
+// libtorch exports parts of an older std::filesystem, and a program that is linked to it may end up
+// with halves of both.
+bool remove_tree(const std::filesystem::path& path);
+
 // Writes `content` to a temporary file in the same folder, syncs it and renames it over `path`.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 

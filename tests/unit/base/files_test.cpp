@@ -115,6 +115,20 @@ TEST(AtomicFolder, ExistingFolder_NeedsForceAndKeepsOtherFiles) {
   EXPECT_EQ(folder.names(), Names{"out"});
 }
 
+TEST(RemoveTree, Folder_GoesWithAllInItAndLinksAreNotFollowed) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "tree/inner/empty");
+  folder.write("kept", "content");
+  folder.write("tree/file", "x");
+  folder.write("tree/inner/file", "y");
+  std::filesystem::create_symlink(folder / "kept", folder / "tree/inner/link");
+  EXPECT_TRUE(remove_tree(folder / "tree"));
+  EXPECT_EQ(folder.names(), Names{"kept"});
+  EXPECT_TRUE(remove_tree(folder / "absent"));
+  EXPECT_TRUE(remove_tree(folder / "kept"));
+  EXPECT_EQ(folder.names(), Names{});
+}
+
 TEST(AtomicFolder, FileInTheWay_IsRefused) {
   const TemporaryFolder folder;
   folder.write("out", "file");
