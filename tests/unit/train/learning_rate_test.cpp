@@ -10,11 +10,8 @@ namespace linscan {
 namespace {
 
 TEST(LearningRate, Cosine_WarmsUpToThePeakAndEndsAtTheFinalShare) {
-  const LearningRate rate{.kind = ScheduleKind::kCosine,
-                          .peak = 2.0,
-                          .warmup = 4,
-                          .steps = 104,
-                          .final_share = 0.1};
+  const LearningRate rate{
+      .kind = ScheduleKind::kCosine, .peak = 2.0, .warmup = 4, .steps = 104, .final_share = 0.1};
   EXPECT_DOUBLE_EQ(rate.at(0), 0.5);
   EXPECT_DOUBLE_EQ(rate.at(3), 2.0);
   EXPECT_DOUBLE_EQ(rate.at(4), 2.0);
@@ -61,7 +58,15 @@ TEST(TrainChoice, Text_ReadsBackAsWritten) {
   for (const char* text : {"all", "maps", "last:3", "lora:8", "projections:0,5"}) {
     EXPECT_EQ(to_string(parse_train_choice(text)), text);
   }
-  for (const char* text : {"", "some", "last", "last:0", "lora:-1", "lora:x", "projections:", "projections:1,,2", "last:3x"}) {
+  for (const char* text : {"",
+                           "some",
+                           "last",
+                           "last:0",
+                           "lora:-1",
+                           "lora:x",
+                           "projections:",
+                           "projections:1,,2",
+                           "last:3x"}) {
     EXPECT_THROW(parse_train_choice(text), Error) << text;
   }
 }
