@@ -294,12 +294,12 @@ TEST(WeightProblems, AllKinds_ListedInOneError) {
   tensors = reshaped(tensors, "model.layers.0.self_attn.k_proj.weight", {8, 8});
   tensors = reshaped(tensors, "model.norm.weight", {8}, DType::kI32);
   add(tensors, "model.layers.2.input_layernorm.weight", {8});
-  add(tensors, "score.weight", {2, 8});
+  add(tensors, "value_head.weight", {2, 8});
   refuse(llama_config(),
          tensors,
          {"llama",
           "1 missing: model.layers.1.mlp.up_proj.weight",
-          "2 unexpected: model.layers.2.input_layernorm.weight, score.weight",
+          "2 unexpected: model.layers.2.input_layernorm.weight, value_head.weight",
           "2 wrong shape or type",
           "model.layers.0.self_attn.k_proj.weight is F32 (8, 8), expected floating point (4, 8)",
           "model.norm.weight is I32 (8), expected floating point (8)"});

@@ -8,14 +8,14 @@
 #include <string>
 
 #include "linscan/base/error.h"
+#include "unit/base/test_files.h"
 
 namespace linscan {
 namespace {
 
 class LabelledTest : public ::testing::Test {
  protected:
-  LabelledTest() : file_(std::filesystem::path(::testing::TempDir()) / "labelled.jsonl") {}
-  ~LabelledTest() override { std::filesystem::remove(file_); }
+  LabelledTest() : file_(folder_ / "labelled.jsonl") {}
 
   LabelledTexts read(LabelledKind kind, const std::string& lines, LabelledOptions options = {}) {
     std::ofstream(file_) << lines;
@@ -31,6 +31,7 @@ class LabelledTest : public ::testing::Test {
     return "";
   }
 
+  testing::TemporaryFolder folder_;  // of this test alone
   std::filesystem::path file_;
 };
 
