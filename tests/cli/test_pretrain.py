@@ -2,6 +2,7 @@
 import hashlib
 import json
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -103,8 +104,8 @@ def test_the_regularizer_is_part_of_the_loss(place):
     assert result["settings"]["regularizer"]["kind"] == "cosine"
 
 
-def test_sigterm_writes_a_checkpoint_and_resume_ends_with_the_same_bits(place, uninterrupted):
-    out = place / "stopped"
+def stop_early(place, out):
+    """A run that gets SIGTERM in its first steps; its one checkpoint."""
     command = [str(harness.program("linscan-pretrain-reg")), *arguments(place, out, **{"checkpoint-every": 0})]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.time() + 60
@@ -115,7 +116,31 @@ def test_sigterm_writes_a_checkpoint_and_resume_ends_with_the_same_bits(place, u
     if process.returncode == 0:
         pytest.skip("the run was over before the signal")
     assert process.returncode == 130 and "--resume" in errors
-    assert len(list((out / "checkpoints").glob("step-*.safetensors"))) == 1
+    [checkpoint] = (out / "checkpoints").glob("step-*.safetensors")
+    return checkpoint
+
+
+def test_sigterm_writes_a_checkpoint_and_resume_ends_with_the_same_bits(place, uninterrupted):
+    out = place / "stopped"
+    stop_early(place, out)
+    train(place, out, resume=True, **{"checkpoint-every": 0})
+    assert final_state(out) == final_state(uninterrupted[0])
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(place, uninterrupted):
+    out = place / "full"
+    checkpoint = stop_early(place, out)
+    before = digest(checkpoint)
+
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))
+
+    result = harness.run("linscan-pretrain-reg", *arguments(place, out, resume=True, **{"checkpoint-every": 0}), check=1,
+                         preexec_fn=small_files)
+    assert "safetensors" in result.stderr
+    assert [path.name for path in (out / "checkpoints").glob("step-*.safetensors")] == [checkpoint.name]
+    assert digest(checkpoint) == before
     train(place, out, resume=True, **{"checkpoint-every": 0})
     assert final_state(out) == final_state(uninterrupted[0])
 
