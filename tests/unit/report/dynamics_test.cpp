@@ -27,7 +27,8 @@ std::vector<Json> documents_at(const std::vector<int64_t>& steps, int blocks) {
       block["linearity"]["update"]["held_out"] =
           0.9 - 0.01 * static_cast<double>(step) - 0.001 * block["block"].get<int>();
     }
-    documents.back()["training"] = {{"step", step}, {"tokens", step * 4096}};
+    documents.back()["training"] = {{"step", step},
+                                    {"tokens", std::min(step, int64_t{1} << 40) * 4096}};
   }
   return documents;
 }
