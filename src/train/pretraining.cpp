@@ -160,6 +160,7 @@ Json Pretraining::config() const {
   const RegularizerOptions& reg = options_.regularizer;
   Json config = options_.run.decisive();
   config.update({{"context", options_.context},
+                 {"dtype", dtype_name(model_->compute_dtype())},
                  {"data_sha256", text_->shards().sha256()},
                  {"weights_sha256", source_->checkpoint.weights_sha256()},
                  {"regularizer",
@@ -206,6 +207,7 @@ Json Pretraining::document(const TrainResult& result) const {
                    {"evaluation", result.evaluation},
                    {"linearity", dynamics},
                    {"checkpoint", result.checkpoint.string()}};
+  document["settings"]["evaluate_every"] = options_.run.evaluate_every;
   return document;
 }
 

@@ -178,6 +178,7 @@ def test_bad_input_is_one_line(place, uninterrupted, tmp_path):
     out = uninterrupted[0]
     bad(place, out, 1, "--resume")
     bad(place, out, 1, "learning_rate", "0.003", "0.002", resume=True, lr=2e-3)
+    bad(place, out, 1, "dtype", "fp32", "bf16", resume=True, dtype="bf16")
     bad(place, tmp_path / "a", 2, "--architecture", architecture="mistral-7t")
     bad(place, tmp_path / "b", 2, "--ctx", ctx=128)
     bad(place, tmp_path / "c", 2, "--batch-tokens", **{"batch-tokens": 100})

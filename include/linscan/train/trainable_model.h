@@ -69,6 +69,7 @@ class TrainableModel {
   const DecoderConfig& config() const { return source_.config; }
   const Model& source() const { return source_; }
   at::Device device() const { return loader_.device(); }
+  at::ScalarType compute_dtype() const { return loader_.compute_dtype(); }
   // In the order of their names' weights; the order never changes.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t trained_numbers() const;
