@@ -21,6 +21,7 @@
 #include "linscan/model/random_model.h"
 #include "linscan/text/tokenizer.h"
 #include "linscan/train/language_model.h"
+#include "train/run_folder.h"
 #include "train/training_text.h"
 
 namespace linscan {
@@ -57,6 +58,16 @@ class Pretraining {
 
 Pretraining::Pretraining(const PretrainOptions& options)
     : options_(options), folder_(options.run.folder) {
+  if (!options.run.resume) {
+    RunFolder::require_new(folder_);
+    for (const char* made : {"initial", "tokenizer"}) {
+      LINSCAN_CHECK(!fs::exists(folder_ / made),
+                    kInput,
+                    "{}: is there already, of a run that did not begin; add --resume, or choose "
+                    "another folder",
+                    (folder_ / made).string());
+    }
+  }
   std::error_code error;
   fs::create_directories(folder_, error);
   LINSCAN_CHECK(!error, kInput, "{}: cannot be made: {}", folder_.string(), error.message());
@@ -78,8 +89,11 @@ Json Pretraining::architecture() const {
 }
 
 void Pretraining::prepare_model() {
+  // Until there is a checkpoint nothing depends on what an earlier start has made, perhaps with
+  // other options: it is made again.
+  const bool begun = options_.run.resume && !RunFolder(folder_, true).checkpoints().empty();
   const fs::path own = folder_ / "tokenizer";
-  if (tokenizer_folder() == own && !fs::exists(own)) {
+  if (tokenizer_folder() == own && !begun) {
     LINSCAN_CHECK(options_.vocabulary > 0,
                   kUsage,
                   "no tokenizer: name a folder with --tokenizer, or train one with --vocabulary N");
@@ -88,14 +102,16 @@ void Pretraining::prepare_model() {
                      .vocabulary = options_.vocabulary,
                      .kind = options_.tokenizer_kind,
                      .seed = options_.run.seed},
-                    own);
+                    own,
+                    /*force=*/true);
   }
   tokenizer_.emplace(Tokenizer::load(tokenizer_folder()));
   fs::path source = options_.from;
   if (source.empty()) {
     source = folder_ / "initial";
-    if (!fs::exists(source)) {
+    if (!begun) {
       CheckpointWriterOptions writer;
+      writer.force = true;
       writer.tokenizer = tokenizer_folder();
       const std::string where = fs::is_regular_file(options_.architecture)
                                     ? options_.architecture

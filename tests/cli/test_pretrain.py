@@ -190,6 +190,19 @@ def test_bad_input_is_one_line(place, uninterrupted, tmp_path):
     bad(place, tmp_path / "f", 1, "empty.jsonl", data=tmp_path / "empty.jsonl", shards=tmp_path / "shards")
 
 
+def test_a_start_that_failed_is_made_again(place, tmp_path):
+    out = tmp_path / "run"
+    train(place, out, check=1, data=tmp_path / "none.jsonl", shards=tmp_path / "shards", steps=2)
+    seeds = {}
+    bad(place, out, 1, "initial", "--resume", steps=2)
+    for seed in (1, 2):
+        train(place, out, check=1, data=tmp_path / "none.jsonl", shards=tmp_path / "shards", steps=2, seed=seed, resume=True)
+        seeds[seed] = digest(out / "initial" / "model.safetensors")
+    assert seeds[1] != seeds[2]
+    train(place, out, steps=2, seed=1, resume=True)
+    assert digest(out / "initial" / "model.safetensors") == seeds[1]
+
+
 def test_a_loss_that_is_not_finite_stops_the_training(place, tmp_path):
     out = tmp_path / "diverged"
     result = train(place, out, check=1, lr=1e30, **{"checkpoint-every": 1, "clip": 0})
