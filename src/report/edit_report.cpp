@@ -214,9 +214,9 @@ std::string render_edit_html(const Json& document) {
   if (const std::string verification = edit.verification(); !verification.empty()) {
     html.element("p", verification).newline();
   }
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was made").newline();
-  add_groups(html,
-             document,
+  close_with_protocol(html,
+              document,
+              "How it was made",
              {{"plan", "Plan"},
               {"model", "Source"},
               {"data", "Calibration data"},
@@ -225,8 +225,6 @@ std::string render_edit_html(const Json& document) {
               {"compute", "Compute"},
               {"software", "Software"},
               {"config", "Options in effect"}});
-  html.close().newline();
-  close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }
 

@@ -117,9 +117,9 @@ std::string render_evaluation_html(const Json& document) {
     add_text_table(html, section.table, {});
     html.element("p", {{"class", "caveat"}}, section.note).newline().close().newline();
   }
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was measured").newline();
-  add_groups(html,
-             document,
+  close_with_protocol(html,
+              document,
+              "How it was measured",
              {{"protocol", "Protocol"},
               {"model", "Model"},
               {"data", "Data"},
@@ -127,8 +127,6 @@ std::string render_evaluation_html(const Json& document) {
               {"compute", "Compute"},
               {"software", "Software"},
               {"config", "Options in effect"}});
-  html.close().newline();
-  close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }
 

@@ -161,4 +161,14 @@ void add_figure(Markup& html,
   html.close().close().newline();
 }
 
+void close_with_protocol(Markup& html,
+                         const Json& document,
+                         const char* heading,
+                         std::initializer_list<std::pair<const char*, const char*>> groups) {
+  html.open("section", {{"id", "protocol"}}).element("h2", heading).newline();
+  add_groups(html, document, groups);
+  html.close().newline();
+  close_page(html, text_at(document, "software.linscan"), document);
+}
+
 }  // namespace linscan

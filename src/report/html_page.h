@@ -41,6 +41,12 @@ void add_groups(Markup& html,
                 const Json& document,
                 std::initializer_list<std::pair<const char*, const char*>> groups);
 
+// The last section of a page, how the result came about, and the end of the page.
+void close_with_protocol(Markup& html,
+                         const Json& document,
+                         const char* heading,
+                         std::initializer_list<std::pair<const char*, const char*>> groups);
+
 // Label, meaning, formula, range and source of each entry of a result's "metrics".
 void add_definitions(Markup& html, const Json& metrics);
 

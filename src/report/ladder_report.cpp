@@ -290,9 +290,9 @@ std::string render_ladder_html(const Json& document) {
     add_tables(html, ladder, figure);
   }
   html.close().newline();
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was measured").newline();
-  add_groups(html,
-             document,
+  close_with_protocol(html,
+              document,
+              "How it was measured",
              {{"model", "Model"},
               {"dense", "The model as it is"},
               {"data", "Fitted to"},
@@ -300,8 +300,6 @@ std::string render_ladder_html(const Json& document) {
               {"compute", "Compute"},
               {"software", "Software"},
               {"config", "Options in effect"}});
-  html.close().newline();
-  close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }
 

@@ -83,9 +83,9 @@ std::string render_training_html(const Json& document) {
   }
   html.close().newline().close().newline();
   add_linearity(html, document);
-  html.open("section", {{"id", "protocol"}}).element("h2", "How it was made").newline();
-  add_groups(html,
-             document,
+  close_with_protocol(html,
+              document,
+              "How it was made",
              {{"settings", "Settings"},
               {"model", "Model"},
               {"data", "Data"},
@@ -93,8 +93,6 @@ std::string render_training_html(const Json& document) {
               {"compute", "Compute"},
               {"software", "Software"},
               {"config", "Options in effect"}});
-  html.close().newline();
-  close_page(html, text_at(document, "software.linscan"), document);
   return html.take();
 }
 
