@@ -31,9 +31,7 @@ struct DistillCommand {
   std::string teacher;
   std::string student;
   DistillOptions options;
-  std::vector<std::string> data;
-  std::vector<std::string> held_out;
-  std::string shards;
+  TrainingTextFlags text;
   std::string loss = "kl=1";
   std::string train = "maps";
   TrainingOptions training;
@@ -48,43 +46,6 @@ void add_model_options(CLI::App& app, DistillCommand& o) {
   app.add_option("STUDENT", o.student, "What linscan prune or linearize made of it, or any other")
       ->required()
       ->group("Model");
-}
-
-void add_data_options(CLI::App& app, DistillCommand& o) {
-  app.add_option("--data",
-                 o.data,
-                 "Training text (.txt), JSON lines (.jsonl, also .gz .zst) or raw token ids (.i32, "
-                 ".u16); default: the bundled corpus")
-      ->group("Data")
-      ->type_name("FILE");
-  app.add_option("--held-out",
-                 o.held_out,
-                 "Text that the student is judged on; default: the last documents of --data")
-      ->group("Data")
-      ->type_name("FILE");
-  app.add_option("--held-out-share",
-                 o.options.held_out_share,
-                 "Share of the documents that is held out, without --held-out")
-      ->group("Data")
-      ->check(CLI::Range(1e-6, 0.5))
-      ->type_name("X");
-  app.add_option("--held-out-tokens", o.options.held_out_tokens, "Most tokens of the held-out text")
-      ->group("Data")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
-  app.add_option("--text-field", o.options.text_field, "Field of a JSON line that holds the text")
-      ->group("Data")
-      ->type_name("NAME");
-  app.add_option("--shards",
-                 o.shards,
-                 "Folder for the tokenized text, to be used by several runs; default: data/ of the "
-                 "run")
-      ->group("Data")
-      ->type_name("DIR");
-  app.add_option("--ctx", o.options.context, "Window length in tokens")
-      ->group("Data")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
-      ->type_name("N");
 }
 
 void add_distillation_options(CLI::App& app, DistillCommand& o) {
@@ -145,14 +106,12 @@ void run(DistillCommand& o) {
   set_threads(o.compute.threads);
   options.teacher = o.teacher;
   options.student = o.student;
-  options.data.assign(o.data.begin(), o.data.end());
-  options.held_out.assign(o.held_out.begin(), o.held_out.end());
-  if (options.data.empty()) {
-    options.data.push_back(data_file(kBundledCorpus));
+  options.text = o.text.options();
+  if (options.text.data.empty()) {
+    options.text.data.push_back(data_file(kBundledCorpus));
     log::warn(
         "trains on the bundled corpus of stories; name text like the model's own with --data");
   }
-  options.shards = o.shards;
   options.run = o.training.options(o.compute);
   options.history = read_history(o.student, options);
   const Json result = distill(options);
@@ -181,7 +140,8 @@ int main(int argc, char** argv) {
       "model does that it was made of.",
       "linscan distill ./llama ./llama-cut --data stories.jsonl --train maps --out healed");
   add_model_options(tool.cli(), o);
-  add_data_options(tool.cli(), o);
+  o.text.text.held_out_share = 0.05;
+  o.text.add_to(tool.cli(), "the bundled corpus", "Text that the student is judged on");
   add_distillation_options(tool.cli(), o);
   o.training.add_to(tool.cli());
   o.compute.add_to(tool.cli());

@@ -22,12 +22,10 @@ namespace {
 
 struct PretrainCommand {
   PretrainOptions options;
-  std::vector<std::string> data;
-  std::vector<std::string> held_out;
+  TrainingTextFlags text;
   std::string from;
   std::string tokenizer;
   std::string tokenizer_kind = "bpe";
-  std::string shards;
   std::string regularizer = "none";
   bool without_embedding = false;
   TrainingOptions training;
@@ -57,44 +55,6 @@ void add_model_options(CLI::App& app, PretrainCommand& o) {
   app.add_option("--tokenizer-kind", o.tokenizer_kind, "Of the trained tokenizer")
       ->group("Model")
       ->check(CLI::IsMember({"bpe", "unigram"}));
-}
-
-void add_data_options(CLI::App& app, PretrainCommand& o) {
-  app.add_option("--data",
-                 o.data,
-                 "Training text (.txt), JSON lines (.jsonl, also .gz .zst) or raw token ids (.i32, "
-                 ".u16)")
-      ->required()
-      ->group("Data")
-      ->type_name("FILE");
-  app.add_option("--held-out",
-                 o.held_out,
-                 "Text for evaluation and linearity; default: the last documents of --data")
-      ->group("Data")
-      ->type_name("FILE");
-  app.add_option("--held-out-share",
-                 o.options.held_out_share,
-                 "Share of the documents that is held out, without --held-out")
-      ->group("Data")
-      ->check(CLI::Range(1e-6, 0.5))
-      ->type_name("X");
-  app.add_option("--held-out-tokens", o.options.held_out_tokens, "Most tokens of the held-out text")
-      ->group("Data")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
-  app.add_option("--text-field", o.options.text_field, "Field of a JSON line that holds the text")
-      ->group("Data")
-      ->type_name("NAME");
-  app.add_option("--shards",
-                 o.shards,
-                 "Folder for the tokenized text, to be used by several runs; default: data/ of the "
-                 "run")
-      ->group("Data")
-      ->type_name("DIR");
-  app.add_option("--ctx", o.options.context, "Window length in tokens")
-      ->group("Data")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
-      ->type_name("N");
 }
 
 void add_regularizer_options(CLI::App& app, PretrainCommand& o) {
@@ -145,9 +105,7 @@ void run(PretrainCommand& o) {
   options.from = o.from;
   options.tokenizer = o.tokenizer;
   options.tokenizer_kind = parse_tokenizer_kind(o.tokenizer_kind);
-  options.data.assign(o.data.begin(), o.data.end());
-  options.held_out.assign(o.held_out.begin(), o.held_out.end());
-  options.shards = o.shards;
+  options.text = o.text.options();
   options.regularizer.kind = parse_regularizer(o.regularizer);
   options.regularizer.embedding = !o.without_embedding;
   options.run = o.training.options(o.compute);
@@ -181,7 +139,7 @@ int main(int argc, char** argv) {
       "and measures its linearity on the way.\n\n  linscan pretrain-reg CONFIG.toml",
       "linscan pretrain-reg configs/demo.toml --out build/demo-run");
   add_model_options(tool.cli(), o);
-  add_data_options(tool.cli(), o);
+  o.text.add_to(tool.cli(), "", "Text for evaluation and linearity");
   add_regularizer_options(tool.cli(), o);
   o.training.add_to(tool.cli());
   o.compute.add_to(tool.cli());

@@ -215,16 +215,16 @@ std::string render_edit_html(const Json& document) {
     html.element("p", verification).newline();
   }
   close_with_protocol(html,
-              document,
-              "How it was made",
-             {{"plan", "Plan"},
-              {"model", "Source"},
-              {"data", "Calibration data"},
-              {"evaluation_data", "Evaluation data"},
-              {"export", "Written as"},
-              {"compute", "Compute"},
-              {"software", "Software"},
-              {"config", "Options in effect"}});
+                      document,
+                      "How it was made",
+                      {{"plan", "Plan"},
+                       {"model", "Source"},
+                       {"data", "Calibration data"},
+                       {"evaluation_data", "Evaluation data"},
+                       {"export", "Written as"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
   return html.take();
 }
 

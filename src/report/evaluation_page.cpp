@@ -118,15 +118,15 @@ std::string render_evaluation_html(const Json& document) {
     html.element("p", {{"class", "caveat"}}, section.note).newline().close().newline();
   }
   close_with_protocol(html,
-              document,
-              "How it was measured",
-             {{"protocol", "Protocol"},
-              {"model", "Model"},
-              {"data", "Data"},
-              {"divergence", "Distance from the reference"},
-              {"compute", "Compute"},
-              {"software", "Software"},
-              {"config", "Options in effect"}});
+                      document,
+                      "How it was measured",
+                      {{"protocol", "Protocol"},
+                       {"model", "Model"},
+                       {"data", "Data"},
+                       {"divergence", "Distance from the reference"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
   return html.take();
 }
 

@@ -291,15 +291,15 @@ std::string render_ladder_html(const Json& document) {
   }
   html.close().newline();
   close_with_protocol(html,
-              document,
-              "How it was measured",
-             {{"model", "Model"},
-              {"dense", "The model as it is"},
-              {"data", "Fitted to"},
-              {"evaluation_data", "Measured on"},
-              {"compute", "Compute"},
-              {"software", "Software"},
-              {"config", "Options in effect"}});
+                      document,
+                      "How it was measured",
+                      {{"model", "Model"},
+                       {"dense", "The model as it is"},
+                       {"data", "Fitted to"},
+                       {"evaluation_data", "Measured on"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
   return html.take();
 }
 

@@ -84,15 +84,15 @@ std::string render_training_html(const Json& document) {
   html.close().newline().close().newline();
   add_linearity(html, document);
   close_with_protocol(html,
-              document,
-              "How it was made",
-             {{"settings", "Settings"},
-              {"model", "Model"},
-              {"data", "Data"},
-              {"evaluation", "Held-out text"},
-              {"compute", "Compute"},
-              {"software", "Software"},
-              {"config", "Options in effect"}});
+                      document,
+                      "How it was made",
+                      {{"settings", "Settings"},
+                       {"model", "Model"},
+                       {"data", "Data"},
+                       {"evaluation", "Held-out text"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
   return html.take();
 }
 

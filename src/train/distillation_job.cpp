@@ -75,7 +75,8 @@ Distillation::Distillation(const DistillOptions& options)
     RunFolder::require_new(folder_);
   }
   require_new_checkpoint(model_folder_, options_.student, options_.run.resume);
-  options_.run.accumulation(options_.context);  // sizes that do not divide one another are refused
+  options_.run.accumulation(
+      options_.text.context);  // sizes that do not divide one another are refused
   train_ = choose_weights();
   teacher_sha256_ = teacher_source_.checkpoint.weights_sha256();
   student_sha256_ = student_source_.checkpoint.weights_sha256();
@@ -112,17 +113,7 @@ TrainChoice Distillation::choose_weights() const {
 
 void Distillation::prepare_text() {
   const std::optional<Tokenizer> tokenizer = shared_tokenizer(options_, student_source_);
-  text_.emplace(
-      TrainingTextOptions{.data = options_.data,
-                          .held_out = options_.held_out,
-                          .held_out_share = options_.held_out_share,
-                          .held_out_tokens = options_.held_out_tokens,
-                          .text_field = options_.text_field,
-                          .shards = options_.shards.empty() ? folder_ / "data" : options_.shards,
-                          .context = options_.context,
-                          .seed = options_.run.seed},
-      tokenizer ? &*tokenizer : nullptr,
-      student_source_);
+  text_.emplace(options_.text, options_.run, tokenizer ? &*tokenizer : nullptr, student_source_);
   held_out_ = held_out_text(text_->held_out(), kEvaluationRows);
   LINSCAN_CHECK(!held_out_.batches.empty(),
                 kInput,
@@ -131,7 +122,7 @@ void Distillation::prepare_text() {
 
 Json Distillation::config() const {
   Json config = options_.run.decisive();
-  config.update({{"context", options_.context},
+  config.update({{"context", options_.text.context},
                  {"data_sha256", text_->shards().sha256()},
                  {"held_out_sha256", text_->held_out().sha256},
                  {"teacher_sha256", teacher_sha256_},
@@ -149,7 +140,7 @@ Json Distillation::config() const {
 
 void Distillation::warn_about(const Json& before, const Json& after) {
   const int64_t tokens = options_.run.steps * options_.run.batch_tokens;
-  const int64_t epoch = text_->order().windows() * options_.context;
+  const int64_t epoch = text_->order().windows() * options_.text.context;
   if (tokens > kSmallTextEpochs * epoch) {
     warnings_.push_back(
         fmt::format("the {} steps see the {} training tokens {:.1f} times; a small text is learned "
@@ -208,7 +199,7 @@ Json Distillation::document(const Json& before,
 }
 
 DistillationObjective Distillation::objective_of(TrainableModel& student) {
-  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
+  const int64_t windows = options_.run.windows_of_micro_batch(options_.text.context);
   return {*teacher_,
           student,
           [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
@@ -217,7 +208,7 @@ DistillationObjective Distillation::objective_of(TrainableModel& student) {
            .kl = options_.kl,
            .aligned = aligned_,
            .checkpointing = options_.run.checkpointing,
-           .tokens_per_micro_batch = windows * options_.context}};
+           .tokens_per_micro_batch = windows * options_.text.context}};
 }
 
 // The weights in the dtype that they are stored in, not the fp32 ones that were trained.
@@ -236,12 +227,12 @@ Json Distillation::run() {
             student->trained_numbers(),
             student_source_.weights.parameters(),
             to_string(train_),
-            text_->order().windows() * options_.context,
+            text_->order().windows() * options_.text.context,
             text_->held_out().ids.size());
   DistillationObjective objective = objective_of(*student);
   const Json before = objective.evaluate();  // also of a resumed run: nothing is loaded yet
   TrainOptions train_options = options_.run.to_train();
-  train_options.accumulation = options_.run.accumulation(options_.context);
+  train_options.accumulation = options_.run.accumulation(options_.text.context);
   train_options.form = form_;
   train_options.config = config();
   train_options.label = "distill";

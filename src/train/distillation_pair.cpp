@@ -29,7 +29,7 @@ void check_same_tokens(const DistillOptions& options,
   if (tokenizer_digest(tokenizer) == tokenizer_digest(other)) {
     return;
   }
-  CorpusReader reader(texts, options.text_field);
+  CorpusReader reader(texts, options.text.text_field);
   for (int64_t i = 0; i < kComparedDocuments; ++i) {
     const auto document = reader.next();
     if (!document) {
@@ -62,10 +62,10 @@ void check_pair(const DistillOptions& options, const Model& teacher, const Model
                 teacher.config.vocabulary);
   for (const Model* model : {&teacher, &student}) {
     LINSCAN_CHECK(
-        !model->config.learned_positions || options.context <= model->config.max_positions,
+        !model->config.learned_positions || options.text.context <= model->config.max_positions,
         kInput,
         "--ctx {}: {} has learned positions for {} tokens only",
-        options.context,
+        options.text.context,
         model->checkpoint.folder().string(),
         model->config.max_positions);
   }
@@ -83,7 +83,7 @@ void check_pair(const DistillOptions& options, const Model& teacher, const Model
 
 std::optional<Tokenizer> shared_tokenizer(const DistillOptions& options, const Model& student) {
   std::vector<fs::path> texts;
-  for (const auto* files : {&options.data, &options.held_out}) {
+  for (const auto* files : {&options.text.data, &options.text.held_out}) {
     std::ranges::copy_if(*files, std::back_inserter(texts), holds_text);
   }
   if (texts.empty()) {

@@ -83,7 +83,7 @@ fs::path Pretraining::tokenizer_folder() const {
 Json Pretraining::architecture() const {
   const int64_t vocabulary = tokenizer_->vocabulary_size();
   if (!fs::is_regular_file(options_.architecture)) {
-    return preset_architecture(options_.architecture, vocabulary, options_.context);
+    return preset_architecture(options_.architecture, vocabulary, options_.text.context);
   }
   return read_json_file(options_.architecture);
 }
@@ -97,8 +97,8 @@ void Pretraining::prepare_model() {
     LINSCAN_CHECK(options_.vocabulary > 0,
                   kUsage,
                   "no tokenizer: name a folder with --tokenizer, or train one with --vocabulary N");
-    train_tokenizer({.inputs = options_.data,
-                     .text_field = options_.text_field,
+    train_tokenizer({.inputs = options_.text.data,
+                     .text_field = options_.text.text_field,
                      .vocabulary = options_.vocabulary,
                      .kind = options_.tokenizer_kind,
                      .seed = options_.run.seed},
@@ -121,25 +121,15 @@ void Pretraining::prepare_model() {
   }
   source_.emplace(open_model(source));
   require_tokenizer_fits(*tokenizer_, source_->config.vocabulary);
-  LINSCAN_CHECK(options_.context <= source_->config.max_positions,
+  LINSCAN_CHECK(options_.text.context <= source_->config.max_positions,
                 kUsage,
                 "--ctx {}: the model was made for at most {} positions",
-                options_.context,
+                options_.text.context,
                 source_->config.max_positions);
 }
 
 void Pretraining::prepare_text() {
-  text_.emplace(
-      TrainingTextOptions{.data = options_.data,
-                          .held_out = options_.held_out,
-                          .held_out_share = options_.held_out_share,
-                          .held_out_tokens = options_.held_out_tokens,
-                          .text_field = options_.text_field,
-                          .shards = options_.shards.empty() ? folder_ / "data" : options_.shards,
-                          .context = options_.context,
-                          .seed = options_.run.seed},
-      &*tokenizer_,
-      *source_);
+  text_.emplace(options_.text, options_.run, &*tokenizer_, *source_);
   held_out_batches_ = next_token_batches(text_->held_out(), kEvaluationRows);
 }
 
@@ -159,7 +149,7 @@ Json mean_of(const Json& blocks, const char* variant) {
 void Pretraining::measure(int64_t done) {
   AnalysisOptions options;
   options.metrics = {.linearity = true, .baselines = false, .geometry = true, .tokens = false};
-  options.context = options_.context;
+  options.context = options_.text.context;
   options.seed = options_.run.seed;
   options.device = options_.run.device;
   options.dtype = "fp32";
@@ -175,7 +165,7 @@ void Pretraining::measure(int64_t done) {
 Json Pretraining::config() const {
   const RegularizerOptions& reg = options_.regularizer;
   Json config = options_.run.decisive();
-  config.update({{"context", options_.context},
+  config.update({{"context", options_.text.context},
                  {"dtype", dtype_name(model_->compute_dtype())},
                  {"data_sha256", text_->shards().sha256()},
                  {"weights_sha256", source_->checkpoint.weights_sha256()},
@@ -239,19 +229,19 @@ Json Pretraining::run() {
                  options_.run.seed);
   log::info("{} parameters, {} training tokens in windows of {}, {} held out",
             model_->trained_numbers(),
-            text_->order().windows() * options_.context,
-            options_.context,
+            text_->order().windows() * options_.text.context,
+            options_.text.context,
             text_->held_out().ids.size());
-  const int64_t windows = options_.run.windows_of_micro_batch(options_.context);
+  const int64_t windows = options_.run.windows_of_micro_batch(options_.text.context);
   LanguageModelObjective objective(
       *model_,
       [this](int64_t step, int64_t micro) { return text_->batch(options_.run, step, micro); },
       held_out_batches_,
       {.regularizer = options_.regularizer,
        .checkpointing = options_.run.checkpointing,
-       .tokens_per_micro_batch = windows * options_.context});
+       .tokens_per_micro_batch = windows * options_.text.context});
   TrainOptions train_options = options_.run.to_train();
-  train_options.accumulation = options_.run.accumulation(options_.context);
+  train_options.accumulation = options_.run.accumulation(options_.text.context);
   train_options.config = config();
   train_options.label = "pretrain";
   if (options_.measure_points > 0) {

@@ -17,9 +17,10 @@ std::optional<int32_t> special_token(const Json& config, const char* key) {
 }  // namespace
 
 TrainingText::TrainingText(const TrainingTextOptions& options,
+                           const RunOptions& run,
                            const Tokenizer* tokenizer,
                            const Model& model)
-    : options_(options) {
+    : options_(options), seed_(run.seed) {
   const Json& config = model.checkpoint.config();
   ShardRequest request{.inputs = options_.data,
                        .tokenizer = tokenizer,
@@ -29,7 +30,8 @@ TrainingText::TrainingText(const TrainingTextOptions& options,
   if (const auto eos = special_token(config, "eos_token_id"); eos != request.bos) {
     request.eos = eos;
   }
-  shards_.emplace(open_or_write_shards(request, options_.shards));
+  shards_.emplace(open_or_write_shards(
+      request, options_.shards.empty() ? run.folder / "data" : options_.shards));
   TokenRange training{0, shards_->tokens()};
   std::optional<TokenRange> rest;
   if (options_.held_out.empty()) {
@@ -37,7 +39,7 @@ TrainingText::TrainingText(const TrainingTextOptions& options,
     training = split.training;
     rest = split.held_out;
   }
-  order_.emplace(training, options_.context, options_.seed);
+  order_.emplace(training, options_.context, seed_);
   read_held_out(tokenizer, model.config.vocabulary, rest);
 }
 

@@ -18,22 +18,15 @@
 
 namespace linscan {
 
-struct TrainingTextOptions {
-  std::vector<std::filesystem::path> data;
-  std::vector<std::filesystem::path> held_out;  // empty: the last `held_out_share` of the documents
-  double held_out_share = 0.01;
-  int64_t held_out_tokens = 16384;  // at most
-  std::string text_field = "text";
-  std::filesystem::path shards;
-  int64_t context = 512;
-  uint64_t seed = 0;  // of the order
-};
-
 class TrainingText {
  public:
   // Opens the shards, or writes them. Documents stand between the special tokens that the model's
   // config.json names. `tokenizer` may be null where all files are raw ids.
-  TrainingText(const TrainingTextOptions& options, const Tokenizer* tokenizer, const Model& model);
+  // run  its folder has the shards where `options` names no other, its seed is that of the order.
+  TrainingText(const TrainingTextOptions& options,
+               const RunOptions& run,
+               const Tokenizer* tokenizer,
+               const Model& model);
 
   const TokenShards& shards() const { return *shards_; }
   const WindowOrder& order() const { return *order_; }
@@ -49,6 +42,7 @@ class TrainingText {
                      const std::optional<TokenRange>& range);
 
   TrainingTextOptions options_;
+  uint64_t seed_;
   std::optional<TokenShards> shards_;
   std::optional<WindowOrder> order_;
   TokenWindows held_out_;

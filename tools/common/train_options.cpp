@@ -106,6 +106,52 @@ void add_run_options(CLI::App& app, TrainingOptions& o) {
 
 }  // namespace
 
+void TrainingTextFlags::add_to(CLI::App& app,
+                               const std::string& data_default,
+                               const std::string& held_out_purpose) {
+  CLI::Option* files = app.add_option(
+      "--data",
+      data,
+      "Training text (.txt), JSON lines (.jsonl, also .gz .zst) or raw token ids (.i32, .u16)" +
+          (data_default.empty() ? "" : "; default: " + data_default));
+  files->required(data_default.empty())->group("Data")->type_name("FILE");
+  app.add_option(
+         "--held-out", held_out, held_out_purpose + "; default: the last documents of --data")
+      ->group("Data")
+      ->type_name("FILE");
+  app.add_option("--held-out-share",
+                 text.held_out_share,
+                 "Share of the documents that is held out, without --held-out")
+      ->group("Data")
+      ->check(CLI::Range(1e-6, 0.5))
+      ->type_name("X");
+  app.add_option("--held-out-tokens", text.held_out_tokens, "Most tokens of the held-out text")
+      ->group("Data")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--text-field", text.text_field, "Field of a JSON line that holds the text")
+      ->group("Data")
+      ->type_name("NAME");
+  app.add_option("--shards",
+                 shards,
+                 "Folder for the tokenized text, to be used by several runs; default: data/ of the "
+                 "run")
+      ->group("Data")
+      ->type_name("DIR");
+  app.add_option("--ctx", text.context, "Window length in tokens")
+      ->group("Data")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
+      ->type_name("N");
+}
+
+TrainingTextOptions TrainingTextFlags::options() const {
+  TrainingTextOptions options = text;
+  options.data.assign(data.begin(), data.end());
+  options.held_out.assign(held_out.begin(), held_out.end());
+  options.shards = shards;
+  return options;
+}
+
 void TrainingOptions::add_to(CLI::App& app) {
   add_training_options(app, *this);
   add_run_options(app, *this);

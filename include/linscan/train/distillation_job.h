@@ -32,13 +32,7 @@ struct DistillOptions {
   // kMaps also trains the projections of the history; so does kProjections without blocks.
   TrainChoice train;
 
-  std::vector<std::filesystem::path> data;
-  std::vector<std::filesystem::path> held_out;  // empty: the last `held_out_share` of the documents
-  double held_out_share = 0.05;
-  int64_t held_out_tokens = 16384;  // at most
-  std::string text_field = "text";
-  std::filesystem::path shards;  // where the tokenized text lies; empty: data/ of the run
-  int64_t context = 512;
+  TrainingTextOptions text{.held_out_share = 0.05};
   RunOptions run;
   std::map<std::string, std::string> files;  // to be written beside the weights
 };

@@ -23,14 +23,7 @@ struct PretrainOptions {
   int64_t vocabulary = 0;
   TokenizerKind tokenizer_kind = TokenizerKind::kBpe;
 
-  std::vector<std::filesystem::path> data;
-  std::vector<std::filesystem::path> held_out;  // empty: the last `held_out_share` of the documents
-  double held_out_share = 0.01;
-  int64_t held_out_tokens = 16384;  // at most, for evaluation and linearity
-  std::string text_field = "text";
-  std::filesystem::path shards;  // where the tokenized text lies; empty: data/ of the run
-  int64_t context = 512;
-
+  TrainingTextOptions text;  // linearity is measured on its held-out part
   RegularizerOptions regularizer;
   int64_t measure_points = 12;  // of the linearity; 0: it is not measured
   RunOptions run;

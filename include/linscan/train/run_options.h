@@ -42,6 +42,17 @@ struct RunOptions {
   Json decisive() const;
 };
 
+// The text of a training.
+struct TrainingTextOptions {
+  std::vector<std::filesystem::path> data;
+  std::vector<std::filesystem::path> held_out;  // empty: the last `held_out_share` of the documents
+  double held_out_share = 0.01;
+  int64_t held_out_tokens = 16384;  // at most
+  std::string text_field = "text";
+  std::filesystem::path shards;  // where the tokenized text lies; empty: data/ of the run
+  int64_t context = 512;         // window length in tokens
+};
+
 // Steps done after which the state of a training is looked at: 0, then about `points` spaced evenly
 // in the logarithm, up to and with `steps`.
 std::vector<int64_t> logarithmic_steps(int64_t steps, int64_t points);
