@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,27 @@ Json missing_damage() {
   return {{"ce", nullptr}, {"kl", nullptr}, {"top1", nullptr}};
 }
 
+// The replaced block's damage with the spread of its map's error over tokens.
+Json linear_damage(const Measure& unedited, const Variant& variant) {
+  const TokenErrors& errors = variant.fits.front().held_out->errors;
+  Json damage = damage_of(unedited, variant.measure);
+  damage["error"] = {{"stream", token_error_percentiles(errors.of_target)},
+                     {"update", token_error_percentiles(errors.of_missing)}};
+  return damage;
+}
+
+// Counts of all blocks, for histograms.
+Json error_counts(std::span<const Variant> linear) {
+  Json stream = Json::array();
+  Json update = Json::array();
+  for (const Variant& variant : linear) {
+    const TokenErrors& errors = variant.fits.front().held_out->errors;
+    stream.push_back(count_token_errors(errors.of_target));
+    update.push_back(count_token_errors(errors.of_missing));
+  }
+  return {{"edges", token_error_edges()}, {"stream", stream}, {"update", update}};
+}
+
 }  // namespace
 
 void add_damage(const Model& model,
@@ -42,18 +64,20 @@ void add_damage(const Model& model,
   VariantOptions variants = options.variants;
   variants.progress = "damage";
   variants.keep_weights = false;
+  variants.held_out = true;
   // A model of one block has nothing left without it.
   const bool removable = blocks > 1;
   const VariantRun run =
       run_variants(model, data, std::span(plans).subspan(removable ? 0 : 1), variants);
-  const auto measure = [&](int64_t index) {
-    return damage_of(run.unedited,
-                     run.variants[static_cast<size_t>(index - (removable ? 0 : 1))].measure);
-  };
+  const std::span<const Variant> all = run.variants;
+  const std::span<const Variant> removed = all.first(removable ? static_cast<size_t>(blocks) : 0);
+  const std::span<const Variant> linear = all.subspan(removed.size());
   for (int64_t block = 0; block < blocks; ++block) {
     Json& entry = result["blocks"][static_cast<size_t>(block)];
-    entry["damage"] = {{"remove", removable ? measure(block) : missing_damage()},
-                       {"linear", maps ? measure(blocks + block) : missing_damage()}};
+    const auto i = static_cast<size_t>(block);
+    entry["damage"] = {
+        {"remove", removable ? damage_of(run.unedited, removed[i].measure) : missing_damage()},
+        {"linear", maps ? linear_damage(run.unedited, linear[i]) : missing_damage()}};
     const auto note = [&](const char* edit, const std::string& reason) {
       for (const char* figure : {"ce", "kl", "top1"}) {
         entry["missing"][fmt::format("damage.{}.{}", edit, figure)] = reason;
@@ -77,6 +101,9 @@ void add_damage(const Model& model,
                       {"dense",
                        {{"ce", run.unedited.cross_entropy},
                         {"perplexity", number_or_null(run.unedited.perplexity())}}}};
+  if (maps) {
+    result["damage"]["token_errors"] = error_counts(linear);
+  }
   add_rank_correlations(result);
 }
 

@@ -12,8 +12,9 @@ namespace linscan {
 namespace {
 
 Json explained(const FitRecord& fit) {
+  const bool held_out = fit.held_out && fit.held_out->unexplained;
   return {{"in_sample", 1 - fit.unexplained},
-          {"held_out", fit.held_out ? Json(1 - *fit.held_out) : Json(nullptr)}};
+          {"held_out", held_out ? Json(1 - *fit.held_out->unexplained) : Json(nullptr)}};
 }
 
 }  // namespace

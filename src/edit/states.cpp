@@ -46,13 +46,24 @@ EditState open_span(EditPass& pass,
   return next;
 }
 
+// Adds |error| / |whole| of every row; 0 where there is no error.
+void add_ratios(const at::Tensor& error, const at::Tensor& whole, std::vector<float>& ratios) {
+  const at::Tensor size = error.norm(2, {1}, /*keepdim=*/false, at::kDouble);
+  const at::Tensor of = whole.norm(2, {1}, /*keepdim=*/false, at::kDouble);
+  const at::Tensor ratio =
+      at::where(size == 0, size, size / of).to(at::kCPU, at::kFloat).contiguous();
+  const float* values = ratio.const_data_ptr<float>();
+  ratios.insert(ratios.end(), values, values + ratio.numel());
+}
+
 // What the fitted block leaves of the way from the entry's state without it to the target, on the
 // measured windows.
-std::optional<double> held_out(EditPass& pass,
-                               Method method,
-                               const EditState::Span& span,
-                               const FittedBlock& fitted,
-                               const Stream& target) {
+HeldOutFit held_out(EditPass& pass,
+                    Method method,
+                    const EditState::Span& span,
+                    const FittedBlock& fitted,
+                    const Stream& target) {
+  HeldOutFit fit;
   const bool through_carrier = replaces_down_projection(method);
   const double scale = through_carrier ? pass.model().config.residual_scale : 1.0;
   double left = 0;
@@ -61,15 +72,21 @@ std::optional<double> held_out(EditPass& pass,
     const at::Tensor x = span.entry->load(batch, pass.device());
     const at::Tensor goal = target.load(batch, pass.device());
     const at::Tensor without = through_carrier ? pass.forward(span.block, x, batch).resid_post : x;
-    at::Tensor missing = (goal - without).to(at::kDouble);
+    const at::Tensor missing = goal - without;
+    const at::Tensor error = goal - pass.forward(fitted.block, x, batch).resid_post;
+    add_ratios(error, goal, fit.errors.of_target);
+    add_ratios(error, missing, fit.errors.of_missing);
+    at::Tensor about_mean = missing.to(at::kDouble);
     if (fitted.mean_missing.defined()) {
-      missing = missing - fitted.mean_missing * scale;
+      about_mean = about_mean - fitted.mean_missing * scale;
     }
-    const at::Tensor edited = pass.forward(fitted.block, x, batch).resid_post;
-    left += (goal - edited).square().sum(at::kDouble).item<double>();
-    total += missing.square().sum().item<double>();
+    left += error.square().sum(at::kDouble).item<double>();
+    total += about_mean.square().sum().item<double>();
   });
-  return total > 0 ? std::optional(left / total) : std::nullopt;
+  if (total > 0) {
+    fit.unexplained = left / total;
+  }
+  return fit;
 }
 
 EditState close_span(EditPass& pass,

@@ -15,7 +15,6 @@
 namespace linscan {
 namespace {
 
-constexpr double kWideStrip = 960, kNarrowStrip = 390;
 constexpr double kStripHeight = 620;  // of all rows, as far as rows of these heights allow
 constexpr double kLowestRow = 5, kHighestRow = 22;
 constexpr int kRowNames = 24;
@@ -115,10 +114,7 @@ void add_heat_figure(const Dynamics& dynamics, std::vector<DynamicsFigure>& figu
     if (dynamics.runs().size() > 1) {
       out.element("h3", run.label()).newline();
     }
-    HeatStrip strip = run_strip(run, i, shades);
-    out.open("div", {{"class", "wide"}}).append(draw_heat_strip(strip, kWideStrip)).close();
-    strip.id += "-narrow";
-    out.open("div", {{"class", "narrow"}}).append(draw_heat_strip(strip, kNarrowStrip)).close();
+    out.append(draw_full_width(run_strip(run, i, shades)));
     figure.data.push_back(strip_table(run));
   }
   figure.figure.drawing = out.take();

@@ -63,6 +63,7 @@ std::vector<Figure> make_figures(const ResultDocument& analysis) {
                           stream_figure,
                           damage_figure,
                           correlation_figure,
+                          token_error_figure,
                           ladder_figure,
                           rank_figure,
                           norm_figure,

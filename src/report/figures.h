@@ -30,6 +30,7 @@ std::optional<Figure> update_figure(const ResultDocument& analysis);
 std::optional<Figure> stream_figure(const ResultDocument& analysis);
 std::optional<Figure> damage_figure(const ResultDocument& analysis);
 std::optional<Figure> correlation_figure(const ResultDocument& analysis);
+std::optional<Figure> token_error_figure(const ResultDocument& analysis);
 std::optional<Figure> sublayer_figure(const ResultDocument& analysis);
 std::optional<Figure> ladder_figure(const ResultDocument& analysis);
 std::optional<Figure> rank_figure(const ResultDocument& analysis);

@@ -5,7 +5,6 @@
 
 #include "report/figures.h"
 #include "report/heat_strip.h"
-#include "report/markup.h"
 
 namespace linscan {
 namespace {
@@ -120,14 +119,10 @@ std::optional<Figure> ladder_figure(const ResultDocument& analysis) {
     strip.rows.push_back(heat_row(analysis, rung));
     paths.push_back(rung.path);
   }
-  Markup out;
-  out.open("div", {{"class", "wide"}}).append(draw_heat_strip(strip, 960)).close();
-  strip.id += "-narrow";
-  out.open("div", {{"class", "narrow"}}).append(draw_heat_strip(strip, 390)).close();
   return Figure{
       "fig-ladder",
       "What does each richer map add?",
-      out.take(),
+      draw_full_width(strip),
       "Every row is a family of maps from a block's input to its output, fitted in "
       "sample; darker means less is left unexplained. Read a column downwards: where it "
       "does not darken below scaled identity, the richer maps add nothing to the "

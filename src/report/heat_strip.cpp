@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/markup.h"
 #include "report/scale.h"
 #include "report/svg.h"
 
@@ -18,6 +19,7 @@ constexpr double kLightest = 0.04;
 constexpr double kInvertedText =
     0.6;  // cells darker than this carry text in the colour of the paper
 constexpr int kLegendCells = 24;
+constexpr double kWide = 960, kNarrow = 390;
 
 class Drawing {
  public:
@@ -168,6 +170,14 @@ class Drawing {
 
 std::string draw_heat_strip(const HeatStrip& strip, double width) {
   return Drawing(strip, width).draw();
+}
+
+std::string draw_full_width(HeatStrip strip) {
+  Markup out;
+  out.open("div", {{"class", "wide"}}).append(draw_heat_strip(strip, kWide)).close();
+  strip.id += "-narrow";
+  out.open("div", {{"class", "narrow"}}).append(draw_heat_strip(strip, kNarrow)).close();
+  return out.take();
 }
 
 }  // namespace linscan

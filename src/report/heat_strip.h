@@ -39,4 +39,8 @@ struct HeatStrip {
 
 std::string draw_heat_strip(const HeatStrip& strip, double width);
 
+// Over the whole width of the page: a wide and a narrow version, of which the style sheet shows
+// one.
+std::string draw_full_width(HeatStrip strip);
+
 }  // namespace linscan

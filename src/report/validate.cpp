@@ -186,6 +186,40 @@ void check_correlations(const Json& scores, const std::string& where) {
   }
 }
 
+// Counts of token errors between edges, for each block.
+void check_token_errors(const Json& errors) {
+  const std::string path = "damage.token_errors";
+  require_object(errors, path);
+  const Json& edges = require(errors, "edges", path + ".");
+  LINSCAN_CHECK(edges.is_array() && edges.size() > 1,
+                kInput,
+                "result: {}.edges: expected an array of at least two numbers",
+                path);
+  double last = 0;
+  for (const Json& edge : edges) {
+    LINSCAN_CHECK(edge.is_number() && edge.get<double>() > last,
+                  kInput,
+                  "result: {}.edges: expected ascending numbers above 0",
+                  path);
+    last = edge.get<double>();
+  }
+  for (const char* kind : {"stream", "update"}) {
+    const std::string where = fmt::format("{}.{}", path, kind);
+    const Json& blocks = require(errors, kind, path + ".");
+    LINSCAN_CHECK(blocks.is_array(), kInput, "result: {}: expected an array", where);
+    for (const Json& counts : blocks) {
+      LINSCAN_CHECK(counts.is_array() && counts.size() == edges.size() + 1,
+                    kInput,
+                    "result: {}: expected {} counts for each block",
+                    where,
+                    edges.size() + 1);
+      for (const Json& count : counts) {
+        check_count(count, where);
+      }
+    }
+  }
+}
+
 // What the damage of all blocks was measured on, and how the scores go with it.
 void check_damage(const Json& damage) {
   require_object(damage, "damage");
@@ -207,6 +241,9 @@ void check_damage(const Json& damage) {
   }
   if (const auto missing = damage.find("missing"); missing != damage.end()) {
     check_missing(*missing, "damage.missing");
+  }
+  if (const auto errors = damage.find("token_errors"); errors != damage.end()) {
+    check_token_errors(*errors);
   }
 }
 

@@ -7,6 +7,31 @@ constexpr std::string_view kRemoval = "Men et al. 2024, arXiv 2403.03853; docs/m
 constexpr std::string_view kLinear =
     "Razzhigaev et al. 2024, arXiv 2405.12250, section 5; docs/metrics.md";
 
+struct ErrorText {
+  std::string_view formula, meaning;
+};
+
+constexpr ErrorText kStreamError = {
+    "percentile over tokens of ||h_out - h_map|| / ||h_out||",
+    "Held-out error of the block's map, token by token, as a share of the state it predicts."};
+constexpr ErrorText kUpdateError = {
+    "percentile over tokens of ||h_out - h_map|| / ||h_out - h_in||",
+    "The same as a share of what the block adds; from 1 on, doing nothing is no worse."};
+
+constexpr MetricInfo token_error(std::string_view path,
+                                 std::string_view label,
+                                 const ErrorText& text) {
+  return {path,
+          "damage",
+          label,
+          text.formula,
+          text.meaning,
+          0.0,
+          std::nullopt,
+          "lower",
+          "Razzhigaev et al. 2024, arXiv 2405.12250, figure 9; docs/metrics.md"};
+}
+
 constexpr MetricInfo kMetrics[] = {
     {"damage.remove.ce",
      "damage",
@@ -63,6 +88,18 @@ constexpr MetricInfo kMetrics[] = {
      1.0,
      "none",
      kLinear},
+    token_error("damage.linear.error.stream.p5", "stream error, percentile 5", kStreamError),
+    token_error("damage.linear.error.stream.p25", "stream error, percentile 25", kStreamError),
+    token_error("damage.linear.error.stream.p50", "stream error, median", kStreamError),
+    token_error("damage.linear.error.stream.p75", "stream error, percentile 75", kStreamError),
+    token_error("damage.linear.error.stream.p95", "stream error, percentile 95", kStreamError),
+    token_error("damage.linear.error.stream.p99", "stream error, percentile 99", kStreamError),
+    token_error("damage.linear.error.update.p5", "update error, percentile 5", kUpdateError),
+    token_error("damage.linear.error.update.p25", "update error, percentile 25", kUpdateError),
+    token_error("damage.linear.error.update.p50", "update error, median", kUpdateError),
+    token_error("damage.linear.error.update.p75", "update error, percentile 75", kUpdateError),
+    token_error("damage.linear.error.update.p95", "update error, percentile 95", kUpdateError),
+    token_error("damage.linear.error.update.p99", "update error, percentile 99", kUpdateError),
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "linscan/base/error.h"
 #include "linscan/base/random.h"
 #include "linscan/stats/whitener.h"
+#include "stats/centred_rows.h"
 #include "stats/products.h"
 
 namespace linscan {
@@ -66,18 +67,32 @@ struct NormalEquations {
   const Whitener* whitener;  // of the full and rank-k maps
 };
 
+struct Solution {
+  at::Tensor weight;  // D (d, C)
+  int64_t rank = 0;   // directions of x that were used
+  // Sum of squares of r that D explains, where the solution says so: with P S_xx P^T = I and
+  // D = P^T P S_xr it is ||P S_xr||^2.
+  std::optional<double> explained;
+};
+
 // D of any shape, or of rank K: reduced-rank regression, the full map projected on the directions
 // of the output in which it explains most.
-at::Tensor fit_full(const NormalEquations& e, const MapChoice& choice, int64_t& rank) {
+Solution fit_full(const NormalEquations& e, const MapChoice& choice) {
   const Whitener& whitener = *e.whitener;
-  rank = whitener.rank();
+  Solution solution;
+  solution.rank = whitener.rank();
   const at::Tensor whitened = whitener.whiten(e.xr);  // (., C)
   if (choice.kind != MapKind::kRank || choice.rank >= whitened.size(1)) {
-    return whitener.unwhiten(whitened);
+    solution.weight = whitener.unwhiten(whitened);
+    if (choice.ridge == 0) {
+      solution.explained = inner_product(whitened, whitened);
+    }
+    return solution;
   }
   const auto [values, vectors] = at::linalg_eigh(whitened.t().mm(whitened));  // ascending
   const at::Tensor kept = vectors.slice(1, vectors.size(1) - choice.rank);    // (C, K)
-  return whitener.unwhiten(whitened.mm(kept)).mm(kept.t());
+  solution.weight = whitener.unwhiten(whitened.mm(kept)).mm(kept.t());
+  return solution;
 }
 
 at::Tensor identity_like(const at::Tensor& xx) {
@@ -102,18 +117,18 @@ at::Tensor fit_scale(const NormalEquations& e) {
          (e.xr.diagonal().sum().item<double>() / e.xx.diagonal().sum().item<double>());
 }
 
-at::Tensor fit_weight(const NormalEquations& e, const MapChoice& choice, int64_t& rank) {
-  rank = e.xx.size(0);
+Solution solve(const NormalEquations& e, const MapChoice& choice) {
+  const int64_t rank = e.xx.size(0);
   switch (choice.kind) {
     case MapKind::kAffine:
     case MapKind::kRank:
-      return fit_full(e, choice, rank);
+      return fit_full(e, choice);
     case MapKind::kDiagonal:
-      return fit_diagonal(e);
+      return {fit_diagonal(e), rank, std::nullopt};
     case MapKind::kScale:
-      return fit_scale(e);
+      return {fit_scale(e), rank, std::nullopt};
     case MapKind::kOrthogonal:
-      return fit_orthogonal(e);
+      return {fit_orthogonal(e), rank, std::nullopt};
   }
   fail(ErrorKind::kInternal, "unknown kind of map");
 }
@@ -207,12 +222,12 @@ void RegressionMoments::add_fast(const at::Tensor& x, const at::Tensor& r) {
   const auto centred = [this](const at::Tensor& rows, const at::Tensor& shift) {
     return input_->bias() ? rows - shift.to(rows.scalar_type()) : rows;
   };
-  const at::Tensor missing = centred(r, shift_r_);
-  const at::Tensor product = centred(x, input_->shift_).t().mm(missing);
+  const CentredRows missing = centred_rows(r, shift_r_);
+  const at::Tensor product = centred(x, input_->shift_).t().mm(missing.rows);
   x_r_.add_(product);
-  r_square_ += missing.square().sum(at::kDouble).item<double>();
+  r_square_ += missing.square;
   if (input_->bias()) {
-    sum_r_.add_(missing.sum(0, /*keepdim=*/false, at::kDouble));
+    sum_r_.add_(missing.sum);
   }
   const bool probed = pieces_++ % kProbedPieces == 0;
   if (!fills_input_ && !probed) {
@@ -273,16 +288,21 @@ UpdateMap fit_update(const RegressionMoments& moments, const MapChoice& choice) 
     r_square += weight * moments.sum_r_.square().sum().item<double>();
   }
   check_finite(r_square);
-  UpdateMap map;
+  Solution solution{at::Tensor(), 0, 0.0};
   if (xx.diagonal().sum().item<double>() > 0) {
     const bool full = choice.kind == MapKind::kAffine || choice.kind == MapKind::kRank;
     const Whitener* whitener = full ? &equations.whitener_for(choice.ridge) : nullptr;
-    map.weight = fit_weight({xx, xr, whitener}, choice, map.rank);
+    solution = solve({xx, xr, whitener}, choice);
   } else {
-    map.weight = at::zeros_like(xr);  // nothing varies: no change is best
+    solution.weight = at::zeros_like(xr);  // nothing varies: no change is best
   }
-  const double left = r_square - 2 * inner_product(xr, map.weight) + quadratic_form(xx, map.weight);
-  map.unexplained = r_square > 0 ? std::max(0.0, left) / r_square : 0.0;
+  UpdateMap map;
+  map.weight = solution.weight;
+  map.rank = solution.rank;
+  const double explained = solution.explained
+                               ? *solution.explained
+                               : 2 * inner_product(xr, map.weight) - quadratic_form(xx, map.weight);
+  map.unexplained = r_square > 0 ? std::max(0.0, r_square - explained) / r_square : 0.0;
   if (input.bias()) {
     map.mean_missing = moments.shift_r_ + moments.sum_r_ / static_cast<double>(n);
     map.bias = map.mean_missing - map.weight.t().mv(equations.mean_x);

@@ -57,8 +57,6 @@ Json preset_architecture(const std::string& name, int64_t vocabulary, int64_t co
                      {"initializer_range", preset.spread},
                      {"tie_word_embeddings", preset.tied},
                      {"use_cache", true},
-                     {"bos_token_id", 1},
-                     {"eos_token_id", 2},
                      {"torch_dtype", preset.dtype}};
       if (config["model_type"] == "mistral") {
         config["sliding_window"] = nullptr;

@@ -19,6 +19,7 @@
 #include "linscan/model/model.h"
 #include "linscan/model/model_writer.h"
 #include "linscan/model/random_model.h"
+#include "linscan/text/boundary_tokens.h"
 #include "linscan/text/tokenizer.h"
 #include "linscan/train/language_model.h"
 #include "train/run_folder.h"
@@ -81,11 +82,20 @@ fs::path Pretraining::tokenizer_folder() const {
 }
 
 Json Pretraining::architecture() const {
-  const int64_t vocabulary = tokenizer_->vocabulary_size();
-  if (!fs::is_regular_file(options_.architecture)) {
-    return preset_architecture(options_.architecture, vocabulary, options_.text.context);
+  Json config =
+      fs::is_regular_file(options_.architecture)
+          ? read_json_file(options_.architecture)
+          : preset_architecture(
+                options_.architecture, tokenizer_->vocabulary_size(), options_.text.context);
+  // Ids are the tokenizer's matter: a config.json that was written for another one names others.
+  const BoundaryTokens tokens = read_boundary_tokens(tokenizer_folder(), *tokenizer_);
+  for (const auto& [key, id] :
+       {std::pair("bos_token_id", tokens.bos), std::pair("eos_token_id", tokens.eos)}) {
+    if (id && config.is_object()) {
+      config[key] = *id;
+    }
   }
-  return read_json_file(options_.architecture);
+  return config;
 }
 
 void Pretraining::prepare_model() {

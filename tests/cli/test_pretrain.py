@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 import harness
@@ -16,7 +17,7 @@ STORIES = harness.ROOT / "examples" / "corpus" / "demo-stories.jsonl.gz"
 CONFIG = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 1024, "hidden_size": 32,
           "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
           "hidden_act": "silu", "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
-          "initializer_range": 0.04, "bos_token_id": 0, "eos_token_id": 0}
+          "initializer_range": 0.04, "bos_token_id": 1, "eos_token_id": 2}  # of another tokenizer
 STEPS = 12
 
 
@@ -77,6 +78,15 @@ def test_result_log_and_folders(uninterrupted):
     assert 0 in [point["step"] for point in result["linearity"]]
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == [
         "step-00000010", "step-00000010.safetensors", "step-00000012", "step-00000012.safetensors"]
+
+
+def test_texts_begin_with_the_token_of_the_tokenizer(place, uninterrupted):
+    out, _, _ = uninterrupted
+    config = json.loads((out / "model" / "config.json").read_text())
+    assert config["bos_token_id"] == config["eos_token_id"] == 0  # <|endoftext|>; the given config.json has 1 and 2
+    ids = np.fromfile(place / "shards" / "shard-00000.bin", "<u2")
+    documents = json.loads((place / "shards" / "shards.json").read_text())["documents"]
+    assert ids[0] == 0 and np.count_nonzero(ids == 0) == documents
 
 
 def test_written_models_open_in_transformers(uninterrupted):

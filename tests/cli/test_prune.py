@@ -258,4 +258,10 @@ def test_damage_of_every_block():
     kl = [block["damage"]["remove"]["kl"] for block in result["blocks"]]
     assert len(kl) == 6 and min(kl) > 0 and np.argmax(kl) == 0  # nothing does without the first block
     assert all(block["damage"]["linear"]["kl"] < block["damage"]["remove"]["kl"] for block in result["blocks"][:1])
+    for block, stream, update in zip(result["blocks"], result["damage"]["token_errors"]["stream"], result["damage"]["token_errors"]["update"]):
+        percentiles = block["damage"]["linear"]["error"]
+        assert sum(stream) == sum(update) >= result["damage"]["tokens"]
+        for kind in ("stream", "update"):
+            assert list(percentiles[kind].values()) == sorted(percentiles[kind].values())
+        assert 0 < percentiles["stream"]["p50"] < percentiles["update"]["p50"] < 1.2  # the update is a part of the state
     assert result["damage"]["tokens"] > 0 and -1 <= result["damage"]["rank_correlation"]["remove"]["block_influence"] <= 1

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "linscan/edit/plan.h"
+#include "linscan/edit/token_errors.h"
 #include "linscan/model/model.h"
 #include "linscan/model/weights.h"
 #include "linscan/text/windows.h"
@@ -55,6 +56,14 @@ struct Measure {
   double perplexity() const;
 };
 
+// A fit on the measured windows.
+struct HeldOutFit {
+  // As FitRecord::unexplained, about the mean of the fitted windows; nothing where nothing is
+  // missing.
+  std::optional<double> unexplained;
+  TokenErrors errors;
+};
+
 // One closed-form fit of a plan.
 struct FitRecord {
   Method method;
@@ -63,9 +72,7 @@ struct FitRecord {
   int64_t tokens, unknowns;
   int64_t rank;        // directions that were used
   double unexplained;  // share of what was missing to the target that is left, in sample
-  // The same of a span on the measured windows, about the mean of the fitted ones; only where
-  // VariantOptions ask for it, and the target varies there.
-  std::optional<double> held_out;
+  std::optional<HeldOutFit> held_out;  // of a span, where VariantOptions ask for it
 };
 
 struct Variant {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "edit/pass.h"
 #include "edit/pass_memory.h"
 #include "linscan/edit/spans.h"
 #include "linscan/edit/variants.h"
@@ -139,6 +140,36 @@ TEST_F(Spans, AddedToAResult_HaveHeldOutScoresAndDamage) {
     EXPECT_EQ(light["spans"]["maps"][i]["update"], spans["maps"][i]["update"]);
     EXPECT_FALSE(light["spans"]["maps"][i].contains("damage"));
   }
+}
+
+TEST_F(Spans, TokenErrors_AreThoseOfTheMap) {
+  options_.held_out = true;
+  EditPlan plan;
+  plan.operations = {{Method::kLinear, 0, 1}};
+  const Variant variant = run_variants(*model_, data_, {&plan, 1}, options_).variants.front();
+  const TokenErrors& errors = variant.fits[0].held_out->errors;
+  const at::Tensor weight = variant.model.weights.at(WeightKey{0, Slot::kMapWeight});
+  const at::Tensor bias = variant.model.weights.at(WeightKey{0, Slot::kMapBias});
+  EditPass pass(*model_, data_, options_, /*spill=*/false);
+  const StreamPtr entry = pass.embed();
+  const PlacedBlock block{model_->config.per_block[0],
+                          std::make_shared<const BlockWeights>(pass.loader().block(0))};
+  const auto size = [](const at::Tensor& rows) { return rows.square().sum(1).sqrt(); };
+  std::vector<at::Tensor> of_target, of_missing;
+  pass.for_measured_batches([&](const EditBatch& batch) {
+    const at::Tensor x = entry->load(batch, at::kCPU);
+    const at::Tensor goal = pass.forward(block, x, batch).resid_post;
+    const at::Tensor missed = goal - (x + x.mm(weight.to(at::kFloat).t()) + bias.to(at::kFloat));
+    of_target.push_back(size(missed) / size(goal));
+    of_missing.push_back(size(missed) / size(goal - x));
+  });
+  const auto expect_equal = [](const std::vector<float>& got, const at::Tensor& expected) {
+    ASSERT_EQ(static_cast<int64_t>(got.size()), expected.numel());
+    EXPECT_TRUE(at::allclose(at::tensor(got), expected, 1e-3, 1e-5));
+    EXPECT_GT(expected.min().item<float>(), 1e-3);
+  };
+  expect_equal(errors.of_target, at::cat(of_target));
+  expect_equal(errors.of_missing, at::cat(of_missing));
 }
 
 TEST_F(Spans, Memory_CountsSharedStreamsOnce) {

@@ -252,6 +252,36 @@ TEST(Parts, DamageOfTheDocument_IsChecked) {
   EXPECT_TRUE(has(refusal(document), "damage: expected an object"));
 }
 
+TEST(Parts, TokenErrors_AreDrawnAsHistograms) {
+  Json document = document_with_parts(3);
+  EXPECT_EQ(count(render_html(document), "fig-token-errors"), 0u);
+  document["damage"]["token_errors"] = {{"edges", {0.01, 0.1, 1.0}},
+                                        {"stream", {{0, 30, 10, 0}, {0, 40, 0, 0}, {20, 20, 0, 0}}},
+                                        {"update", {{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}}};
+  const std::string html = render_html(document);
+  EXPECT_EQ(count(html, "id=\"fig-token-errors\""), 1u);
+  EXPECT_TRUE(has(html, "block 0, error 0.010 to 0.10: 75.0 % of the tokens"));
+  EXPECT_TRUE(has(html, "block 2, error below 0.010: 50.0 % of the tokens"));
+  EXPECT_FALSE(has(html, "error 1.0 or more"));  // no token there
+  EXPECT_FALSE(has(html, "token-errors-update"));
+}
+
+TEST(Parts, TokenErrorsOfTheDocument_AreChecked) {
+  const auto with = [](Json edges, Json counts) {
+    Json document = document_with_parts(1);
+    document["damage"]["token_errors"] = {
+        {"edges", std::move(edges)}, {"stream", Json::array()}, {"update", std::move(counts)}};
+    return refusal(document);
+  };
+  EXPECT_EQ(with({0.1, 1}, {{1, 2, 3}}), "");
+  EXPECT_TRUE(has(with({1}, {{1, 2}}), "at least two numbers"));
+  EXPECT_TRUE(has(with({1, 0.1}, {{1, 2, 3}}), "ascending numbers above 0"));
+  EXPECT_TRUE(has(with({0, 0.1}, {{1, 2, 3}}), "ascending numbers above 0"));
+  EXPECT_TRUE(has(with({0.1, 1}, {{1, 2}}), "update: expected 3 counts for each block"));
+  EXPECT_TRUE(has(with({0.1, 1}, {{1, 2, -3}}), "is not a count"));
+  EXPECT_TRUE(has(with({0.1, 1}, 7), "update: expected an array"));
+}
+
 TEST(Parts, HostileText_StaysText) {
   const std::string attack = "</script><script>alert(1)</script>\x1b[2J";
   Json document = document_with_parts(3);
