@@ -4,7 +4,7 @@
     python3 scripts/healed_ladder.py MODEL --data train.u16 --valid valid.u16 --eval eval.u16 --fit fit.u16 --max-drop 3 --out build/healed
 
 For every cut `linscan prune` / `linearize` remove blocks, put linear maps in their place, or refit and sweep down projections; `linscan
-distill configs/healed-ladder.toml` heals them at equal steps on the same windows. Each method cuts the blocks that it loses least by on the
+distill --config configs/healed-ladder.toml` heals them at equal steps on the same windows. Each method cuts the blocks that it loses least by on the
 text of the fits (or those of --blocks). Where several learning rates are given, the one with the lowest KL on the validation text is taken.
 All figures of the table are of the evaluation text alone, which no choice has seen, by `linscan eval`.
 
@@ -150,7 +150,7 @@ class Ladder:
 
     def row(self, cut, edit, train, loss):
         student, plan = self.edited(cut, edit)
-        blocks = [block["block"] for block in plan["blocks"] if block["action"] in ("removed", "linear")]
+        blocks = [block["block"] for block in plan["blocks"] if block["becomes"] is None or block["action"] == "linear"]
         row = {"cut": len(blocks), "blocks": blocks, "edit": edit, "train": train, "loss": loss,
                "before": self.judged(student, student.with_name(student.name + "-eval"))}
         if not train:

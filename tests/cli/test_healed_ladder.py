@@ -14,7 +14,7 @@ TABLE = [("removed", "–", "–"), ("removed", "all weights", "KL"), ("linear m
 
 def ladder(texts, out, *more):
     return subprocess.run([sys.executable, harness.ROOT / "scripts" / "healed_ladder.py", MODEL, "--data", texts[0], "--valid", texts[1], "--eval", texts[1],
-                           "--fit-tokens", "3000", "--blocks", "2", "--ctx", "64", "--batch-tokens", "512", "--lr", "4e-3", "--lr-all", "1e-3",
+                           "--fit-tokens", "3000", "--blocks", "2:4", "--ctx", "64", "--batch-tokens", "512", "--lr", "4e-3", "--lr-all", "1e-3",
                            "--threads", "1", "--out", out, "-v", *more], capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS, check=False)
 
 
@@ -23,12 +23,12 @@ def test_ladder_has_all_rows_and_repeats_nothing(ids, tmp_path):  # noqa: F811
     few = ["--steps", "12", "--bin", harness.program("linscan").parent]
     first = ladder(ids, out, *few)
     assert first.returncode == 0, first.stderr
-    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in first.stdout.splitlines() if line.startswith("| 1 ")]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in first.stdout.splitlines() if line.startswith("| 2 ")]
     assert [(row[1], row[3], row[4]) for row in cells] == TABLE
     document = json.loads((out / "results.json").read_text())
     assert len(document["rows"]) == len(TABLE)
     for row, shown in zip(document["rows"], cells):
-        assert row["blocks"] == [2] and shown[2] == "2" and row["before"]["perplexity"] > document["perplexity"]
+        assert row["blocks"] == [2, 3] and shown[2] == "2, 3" and row["before"]["perplexity"] > document["perplexity"]
         assert shown[7] == f"{row['before']['perplexity']:.2f}" and row["command"] in first.stderr
         if row["train"]:
             assert row["steps"] == 12 and shown[6] == "12" and shown[8] == f"{row['after']['perplexity']:.2f}"
@@ -41,7 +41,7 @@ def test_ladder_has_all_rows_and_repeats_nothing(ids, tmp_path):  # noqa: F811
     assert again.returncode == 0 and again.stdout == first.stdout, again.stderr
     assert "linscan " not in again.stderr
     # What is missing is made again, and nothing else.
-    (out / "blocks-2" / "removed-eval" / "result.json").unlink()
+    (out / "blocks-2to4" / "removed-eval" / "result.json").unlink()
     assert "is not there" in ladder(ids, out, "--steps", "12", "--bin", tmp_path / "nothing").stderr
     repeated = ladder(ids, out, *few)
     assert repeated.stdout == first.stdout
