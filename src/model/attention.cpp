@@ -52,7 +52,8 @@ std::optional<at::Tensor> chunk_bias(const PositionCache::Mask& mask,
   }
   const at::Tensor visible = mask.of_chunk(begin, end, first_key);
   if (!alibi.defined()) {
-    return visible;
+    // Kernels there read it in steps of 16 bytes: a part of the table may begin between them.
+    return visible.is_cuda() ? visible.clone(at::MemoryFormat::Contiguous) : visible;
   }
   // A shift of all keys of a head changes nothing; small numbers near the queries keep their bits.
   const at::Tensor slope = alibi.slice(-1, first_key, end) - alibi.slice(-1, end - 1, end);
