@@ -12,8 +12,10 @@
 #include "linscan/base/files.h"
 #include "linscan/base/json.h"
 #include "linscan/base/log.h"
+#include "linscan/report/distillation.h"
 #include "linscan/report/edit_report.h"
 #include "linscan/report/evaluation.h"
+#include "linscan/report/finetuning.h"
 #include "linscan/report/ladder_report.h"
 #include "linscan/report/report.h"
 #include "linscan/report/training.h"
@@ -75,7 +77,15 @@ constexpr Schema kSchemas[] = {
      linscan::render_training_html,
      {linscan::render_training_table,
       linscan::render_training_markdown,
-      linscan::render_training_csv}}};
+      linscan::render_training_csv}},
+    {linscan::kDistillationSchema,
+     linscan::validate_distillation,
+     linscan::render_distillation_html,
+     {linscan::render_distillation_table, linscan::render_distillation_markdown}},
+    {linscan::kFinetuningSchema,
+     linscan::validate_finetuning,
+     linscan::render_finetuning_html,
+     {linscan::render_finetuning_table, linscan::render_finetuning_markdown}}};
 
 // That of the document; of an analysis, whose check then names the schema, where it is none.
 const Schema& schema_of(const linscan::Json& document) {

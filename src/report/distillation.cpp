@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "linscan/base/error.h"
+#include "report/html.h"
+#include "report/html_page.h"
 #include "report/json_checks.h"
 #include "report/numbers.h"
 #include "report/text.h"
@@ -108,9 +110,9 @@ TextTable figures_of(const Json& document) {
   TextTable table;
   table.columns = {{"", "held out"},
                    {"before", ""},
-                   {"before", "+-"},
+                   {"before", "±"},
                    {"after", ""},
-                   {"after", "+-"},
+                   {"after", "±"},
                    {"", "teacher"}};
   for (const Figure& figure : kFigures) {
     if (!after.contains(figure.key)) {
@@ -130,7 +132,7 @@ TextTable figures_of(const Json& document) {
 
 std::string footnote(const Json& document) {
   const Json& after = document["after"];
-  return fmt::format("on {} predicted tokens; +-: standard error over {} {}s\n",
+  return fmt::format("on {} predicted tokens; ±: standard error over {} {}s\n",
                      grouped(count(after, "tokens")),
                      grouped(count(after, "units")),
                      text(after, "unit"));
@@ -155,6 +157,29 @@ std::string render_distillation_table(const Json& document) {
   }
   out += "\n" + draw_text_table(figures_of(document)) + footnote(document);
   return out;
+}
+
+std::string render_distillation_html(const Json& document) {
+  validate_distillation(document);
+  const std::string title = "Healing of " + last_component(text(document["student"], "path"));
+  Markup html;
+  open_page(html, title);
+  add_titled_facts(html, title, facts_of(document));
+  html.open("section").newline();
+  add_text_table(html, figures_of(document), {});
+  html.element("p", {{"class", "caveat"}}, footnote(document)).newline().close().newline();
+  close_with_protocol(html,
+                      document,
+                      "How it was made",
+                      {{"settings", "Settings"},
+                       {"losses", "Losses"},
+                       {"teacher", "Teacher"},
+                       {"student", "Student"},
+                       {"data", "Data"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
+  return html.take();
 }
 
 std::string render_distillation_markdown(const Json& document) {

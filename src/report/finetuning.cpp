@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,7 +10,11 @@
 #include <vector>
 
 #include "linscan/base/error.h"
+#include "report/chart.h"
 #include "report/facts.h"
+#include "report/figures.h"
+#include "report/html.h"
+#include "report/html_page.h"
 #include "report/json_checks.h"
 #include "report/numbers.h"
 #include "report/text.h"
@@ -147,6 +152,56 @@ TextTable blocks_of(const Json& document) {
   return table;
 }
 
+// One figure before and after, block by block; the whiskers are a standard deviation.
+Chart change_chart(const Json& document, const char* key, const char* name) {
+  Chart chart;
+  chart.id = fmt::format("change-{}", key);
+  chart.title = fmt::format("{} before and after", name);
+  chart.description = "One point for each block, before the training and after it.";
+  chart.x = {"block", 0, static_cast<double>(document["blocks"].size()) - 1, AxisKind::kIndex, ""};
+  ChartSeries before{"before", 1, LineStyle::kDashed, MarkStyle::kDot, {}};
+  ChartSeries after{"after", 2, LineStyle::kStrong, MarkStyle::kSquare, {}};
+  for (const Json& block : document["blocks"]) {
+    const auto x = static_cast<double>(before.points.size());
+    const Number was = number_at(block, std::string("before.") + key);
+    const Number is = number_at(block, fmt::format("after.{}.mean", key));
+    const Number sd = number_at(block, fmt::format("after.{}.sd", key));
+    before.points.push_back({x, was, {}, {}, fmt::format("block {} before: {}", x, fixed(was, 4))});
+    ChartPoint point{x, is, {}, {}, fmt::format("block {} after: {}", x, fixed(is, 4))};
+    if (is && sd) {
+      point.low = *is - *sd;
+      point.high = *is + *sd;
+    }
+    after.points.push_back(std::move(point));
+  }
+  chart.series = {std::move(before), std::move(after)};
+  chart.y.label = name;
+  return chart;
+}
+
+void add_changes(Markup& html, const Json& document) {
+  const std::vector<Chart> charts = {change_chart(document, "update", "R² of the update, held out"),
+                                     change_chart(document, "stream", "R² of the stream, held out"),
+                                     change_chart(document, "norm_ratio", "norm ratio"),
+                                     change_chart(document, "effective_rank", "effective rank")};
+  if (std::ranges::none_of(charts, has_points)) {
+    return;
+  }
+  add_figure(
+      html,
+      {"fig-change",
+       "What did the training do to each block?",
+       side_by_side(charts, 2),
+       "Each block before the training and after it; whiskers are one standard deviation over "
+       "the seeds.",
+       "A score also rises where updates become short or states collapse into few directions: "
+       "read the four together.",
+       {}},
+      1,
+      {},
+      [&] { add_text_table(html, blocks_of(document), {}); });
+}
+
 std::vector<std::string> warnings_of(const Json& document) {
   std::vector<std::string> warnings;
   const Json* list = find_path(document, "warnings");
@@ -191,6 +246,31 @@ std::string render_finetuning_table(const Json& document) {
     out += labelled_text("warning", warning, kLabelWidth);
   }
   return out;
+}
+
+std::string render_finetuning_html(const Json& document) {
+  validate_finetuning(document);
+  const std::string title = "Fine-tuning of " + last_component(text_at(document, "model.path"));
+  Markup html;
+  open_page(html, title);
+  add_titled_facts(html, title, facts_of(document));
+  const std::vector<std::string> warnings = warnings_of(document);
+  add_warnings(html, warnings.size() == 1 ? "Warning" : "Warnings", warnings);
+  html.open("section").newline();
+  add_text_table(html, overview_of(document), {});
+  html.element("p", {{"class", "caveat"}}, kRemark).newline().close().newline();
+  add_changes(html, document);
+  close_with_protocol(html,
+                      document,
+                      "How it was made",
+                      {{"settings", "Settings"},
+                       {"task", "Task"},
+                       {"model", "Model"},
+                       {"data", "Text of the scores"},
+                       {"compute", "Compute"},
+                       {"software", "Software"},
+                       {"config", "Options in effect"}});
+  return html.take();
 }
 
 std::string render_finetuning_markdown(const Json& document) {

@@ -121,6 +121,17 @@ void add_header(Markup& html,
   html.close().close().newline();
 }
 
+void add_titled_facts(Markup& html,
+                      const std::string& title,
+                      const std::vector<std::pair<std::string, std::string>>& facts) {
+  html.open("header").newline().element("h1", title).newline();
+  html.open("dl", {{"class", "properties"}}).newline();
+  for (const auto& [label, fact] : facts) {
+    html.open("div").element("dt", label).element("dd", fact).close().newline();
+  }
+  html.close().newline().close().newline();
+}
+
 void add_list(Markup& html, const std::vector<std::string>& lines) {
   html.open("ul").newline();
   for (const std::string& line : lines) {

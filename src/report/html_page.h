@@ -24,6 +24,11 @@ void add_header(Markup& html,
                 const std::vector<std::string>& leads,
                 const std::vector<Fact>& facts);
 
+// Title, and label and value of what must be known.
+void add_titled_facts(Markup& html,
+                      const std::string& title,
+                      const std::vector<std::pair<std::string, std::string>>& facts);
+
 void add_list(Markup& html, const std::vector<std::string>& lines);
 // A box that cannot be overlooked; nothing for an empty list.
 void add_warnings(Markup& html, const std::string& title, const std::vector<std::string>& warnings);

@@ -76,12 +76,7 @@ std::string render_training_html(const Json& document) {
   const std::string command = text_at(document, "command");
   const std::string title = command.empty() ? "Training" : "Training by " + command;
   open_page(html, title);
-  html.open("header").newline().element("h1", title).newline();
-  html.open("dl", {{"class", "properties"}}).newline();
-  for (const auto& [label, fact] : training_facts(document)) {
-    html.open("div").element("dt", label).element("dd", fact).close().newline();
-  }
-  html.close().newline().close().newline();
+  add_titled_facts(html, title, training_facts(document));
   add_linearity(html, document);
   close_with_protocol(html,
                       document,

@@ -47,6 +47,8 @@ def test_maps_are_healed(cut, tmp_path):
     model = tmp_path / "run" / "model"
     assert changed_tensors(cut["linear"], model) == sorted(name for name in load_file(model / "model.safetensors") if "map" in name)
     assert (model / "linscan_plan.json").exists()
+    page = harness.run("linscan-report", tmp_path / "run", "--format", "html", check=0).stdout
+    assert "Healing of" in page and f"{result['after']['kl']:.4f}" in page
     AutoModelForCausalLM.from_pretrained(model, trust_remote_code=True)
     # The written folder says what the run said.
     again = result_of(model, tmp_path / "again", "--lr", 1e-12, steps=1)

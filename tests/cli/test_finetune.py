@@ -58,6 +58,17 @@ def run(tmp_path_factory):
     return folder, json.loads(result.stdout)
 
 
+def test_report_draws_every_block_before_and_after(run):
+    folder, result = run
+    page = harness.run("linscan-report", folder / "run", "--format", "html", check=0).stdout
+    assert "Fine-tuning of demo-model" in page and page.count('id="fig-change"') == 1
+    for block in result["blocks"]:
+        after = block["after"]["update"]["mean"]
+        assert f"block {block['block']} after: {after:.4f}" in page
+    table = harness.run("linscan-report", folder / "run", check=0).stdout
+    assert "mean over blocks" in table
+
+
 def test_the_result_has_the_table(run):
     folder, result = run
     assert result == json.loads((folder / "run" / "result.json").read_text())

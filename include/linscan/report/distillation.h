@@ -20,8 +20,10 @@ inline constexpr std::string_view kDistillationSchema = "linscan.distillation/1"
 //   steps           a count
 void validate_distillation(const Json& document);
 
-// For a terminal, and as Markdown: the facts of the run, and the student before and after it.
+// For a terminal, as Markdown, and as a page: the facts of the run, and the student before and
+// after it.
 std::string render_distillation_table(const Json& document);
 std::string render_distillation_markdown(const Json& document);
+std::string render_distillation_html(const Json& document);
 
 }  // namespace linscan

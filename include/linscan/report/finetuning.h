@@ -20,9 +20,10 @@ inline constexpr std::string_view kFinetuningSchema = "linscan.finetuning/1";
 //   seeds    [{seed, evaluation, change}]
 void validate_finetuning(const Json& document);
 
-// For a terminal and as Markdown: the facts of the run, the change averaged over blocks, each seed,
-// each block.
+// For a terminal, as Markdown, and as a page: the facts of the run, the change averaged over
+// blocks, each seed, each block.
 std::string render_finetuning_table(const Json& document);
 std::string render_finetuning_markdown(const Json& document);
+std::string render_finetuning_html(const Json& document);
 
 }  // namespace linscan
