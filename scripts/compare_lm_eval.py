@@ -11,7 +11,7 @@
     --repeats     of both sides; times are medians
     --large       a random GPT-2 small as well, under the name gpt2-small
 
-Times are CPU seconds: of the harness its likelihood calls alone, without its start (about ten seconds), its items and its scores; of
+Times are CPU seconds: of the harness its likelihood calls alone, without its start (about six seconds), its items and its scores; of
 linscan the whole process, once for each row and once for all of them together. Of perplexities both compute the rolling ones alone.
 
 Not part of the tests: it installs torch and the harness. Prints one table per model; exits 1 when a score differs, a log-likelihood
