@@ -258,8 +258,10 @@ def main():
                 totals = [totals[0] + one[1], totals[1] + one[2]]
                 done += [key] if one[2] else []
             if done:
-                together = run_linscan(tool, path, {k: files[k] for k in done if k in files}, [t for t in texts if t in done], None,
-                                       options.threads, options.repeats)[1]
+                result, together = run_linscan(tool, path, {k: files[k] for k in done if k in files}, [t for t in texts if t in done], None,
+                                       options.threads, options.repeats)
+                if "failed" in result:
+                    sys.exit(f"all tasks in one command: {result['failed']}")
                 for what, seconds in (("all, one by one", totals[1]), ("all, one command", together)):
                     print(f"  {what:<91} {totals[0]:7.1f} s {seconds:6.1f} s {totals[0] / seconds:5.1f}x", flush=True)
     return 0 if fine else 1

@@ -12,16 +12,15 @@ Prints a Markdown table; --out gets results.json and all models. Runs that are f
 one that --out has from another command, recipe or text is refused. -v prints the commands.
 """
 import argparse
-import hashlib
 import json
-import os
 import pathlib
 import shlex
 import subprocess
 import sys
 import tomllib
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from recipe import ROOT, sha256, table, write_json
+
 RECIPE = ROOT / "configs" / "healed-ladder.toml"
 
 EDITS = {"removed": ["prune", "--method", "remove"],
@@ -67,8 +66,10 @@ def parse_arguments():
     args = parser.parse_args()
     for name in ("lr", "lr_all"):
         try:
-            assert all(float(rate) > 0 for rate in getattr(args, name).split(","))
-        except (AssertionError, ValueError):
+            positive = all(float(rate) > 0 for rate in getattr(args, name).split(","))
+        except ValueError:
+            positive = False
+        if not positive:
             parser.error(f"--{name.replace('_', '-')} {getattr(args, name)}: expected positive numbers, like 1e-3,4e-3")
     if args.max_drop is not None and args.max_drop < 1:
         parser.error(f"--max-drop {args.max_drop}: expected at least 1")
@@ -76,10 +77,9 @@ def parse_arguments():
     return args
 
 
-def sha256(path):
+def digest(path):
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         sys.exit(f"error: {path}: {error.strerror}")
 
@@ -97,7 +97,7 @@ class Ladder:
     def __init__(self, args):
         self.args = args
         # What a run depends on beside its command; weights are hashed by the runs themselves.
-        self.inputs = {path: sha256(path) for path in (args.data, args.valid, args.eval, args.fit) if path} | {"recipe": read_recipe(args.recipe)}
+        self.inputs = {path: digest(path) for path in (args.data, args.valid, args.eval, args.fit) if path} | {"recipe": read_recipe(args.recipe)}
         self.commands = {}
         self.common = ["--ctx", args.ctx, "--dtype", args.dtype]
 
@@ -114,7 +114,7 @@ class Ladder:
         if self.args.verbose:
             print(self.commands[str(folder)], file=sys.stderr, flush=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        write(record, done)
+        write_json(record, done)
         compute = ["--device", self.args.device, "--threads", str(self.args.threads)]
         program = self.args.bin / f"linscan-{command[0]}"
         if not program.exists():
@@ -168,23 +168,16 @@ class Ladder:
                       "after": self.judged(folder / "model", folder / "eval")}
 
 
-def write(path, document):
-    """Whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    os.replace(partial, path)
-
-
-def table(rows):
-    lines = ["| cut | method | blocks | trained | loss | lr | steps | perplexity | healed | KL | healed |", "|---:|---|---|---|---|---:|---:|---:|---:|---:|---:|"]
+def ladder_table(rows):
+    lines = []
     for row in rows:
         before, after = row["before"], row.get("after")
         healed = (f"{after['perplexity']:.2f}", f"{after['kl']:.3f} ± {after['kl_stderr']:.3f}") if after else ("–", "–")
         lr, steps = (f"{row['lr']:g}", str(row["steps"])) if after else ("–", "0")
         cells = [str(row["cut"]), row["edit"], ", ".join(map(str, row["blocks"])), TRAINED[row["train"]], LOSSES[row["loss"]], lr, steps,
                  f"{before['perplexity']:.2f}", healed[0], f"{before['kl']:.3f} ± {before['kl_stderr']:.3f}", healed[1]]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return table(["cut", "method", "blocks", "trained", "loss", "lr", "steps", "perplexity", "healed", "KL", "healed"], lines, text=(1, 2, 3, 4))
 
 
 def verdict(rows):
@@ -210,9 +203,9 @@ def main():
     for cut in cuts:
         rows += [ladder.row(cut, *row) for row in ROWS]
         options = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in vars(args).items()}
-        write(args.out / "results.json", {"perplexity": dense, "rows": rows, "inputs": ladder.inputs, "options": options})
+        write_json(args.out / "results.json", {"perplexity": dense, "rows": rows, "inputs": ladder.inputs, "options": options})
     print(f"{args.model}: perplexity {dense:.2f}; {args.steps} steps of {args.batch_tokens} tokens, windows of {args.ctx}\n")
-    print(table(rows) + "\n\n" + verdict(rows))
+    print(ladder_table(rows) + "\n\n" + verdict(rows))
 
 
 if __name__ == "__main__":

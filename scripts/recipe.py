@@ -1,4 +1,5 @@
 """What the scripts of the recipes share: running the programs, the tasks of the bundled stories, tables with their spread."""
+import hashlib
 import json
 import os
 import pathlib
@@ -28,19 +29,36 @@ def run(command):
 def write_json(path, document):
     """Replaces a file as a whole."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(document, indent=1) + "\n")
+    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 
+def sha256(path):
+    """Of a file. Raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inputs_of(command):
+    """Digests of the files that a command names, also as NAME=FILE, and of the weights in its folders."""
+    digests = {}
+    for part in command[1:]:
+        path = pathlib.Path(part.split("=", 1)[-1])
+        for file in [path] if path.is_file() else sorted(path.glob("*.safetensors")) if path.is_dir() else []:
+            digests[str(file)] = sha256(file)
+    return digests
+
+
 def measured(path, command):
-    """The JSON that `command` prints, kept in `path`: the same command is not run again. Raises Failed."""
+    """The JSON that `command` prints, kept in `path`: the same command on the same files is not run again. Raises Failed."""
     command = [str(part) for part in command]
+    done = {"command": command, "inputs": inputs_of(command)}
     if path.exists():
         kept = json.loads(path.read_text())
-        if kept["command"] == command:
+        if {key: kept.get(key) for key in done} == done:
             return kept["result"]
     result = json.loads(run(command))
-    write_json(path, {"command": command, "result": result})
+    write_json(path, done | {"result": result})
     return result
 
 
@@ -61,7 +79,7 @@ def spread(values, digits=3):
     return f"{mean:.{digits}f} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else f"{mean:.{digits}f}"
 
 
-def table(columns, rows):
-    """A Markdown table; the first column is text, the others are figures."""
-    lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
+def table(columns, rows, text=(0,)):
+    """A Markdown table; the columns `text`, by their index, are text, the others are figures."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "".join("---|" if i in text else "---:|" for i in range(len(columns)))]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

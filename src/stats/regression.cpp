@@ -12,7 +12,7 @@
 #include "linscan/base/error.h"
 #include "linscan/base/random.h"
 #include "linscan/stats/whitener.h"
-#include "stats/centred_rows.h"
+#include "stats/centered_rows.h"
 #include "stats/products.h"
 
 namespace linscan {
@@ -222,7 +222,7 @@ void RegressionMoments::add_fast(const at::Tensor& x, const at::Tensor& r) {
   const auto centred = [this](const at::Tensor& rows, const at::Tensor& shift) {
     return input_->bias() ? rows - shift.to(rows.scalar_type()) : rows;
   };
-  const CentredRows missing = centred_rows(r, shift_r_);
+  const CenteredRows missing = centered_rows(r, shift_r_);
   const at::Tensor product = centred(x, input_->shift_).t().mm(missing.rows);
   x_r_.add_(product);
   r_square_ += missing.square;

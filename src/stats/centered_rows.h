@@ -5,7 +5,7 @@
 namespace linscan {
 
 // Rows about a point, and what they add up to, from one pass over them.
-struct CentredRows {
+struct CenteredRows {
   at::Tensor rows;    // (N, C) fp32
   at::Tensor sum;     // (C) fp64, of `rows`
   double square = 0;  // sum of the squares of `rows`, each taken in fp32
@@ -13,6 +13,6 @@ struct CentredRows {
 
 // rows   (N, C) fp32 on a CPU.
 // shift  (C), rounded to fp32; undefined: zero.
-CentredRows centred_rows(const at::Tensor& rows, const at::Tensor& shift);
+CenteredRows centered_rows(const at::Tensor& rows, const at::Tensor& shift);
 
 }  // namespace linscan

@@ -1,4 +1,4 @@
-#include "stats/centred_rows.h"
+#include "stats/centered_rows.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -43,12 +43,12 @@ double centre(const Columns& c, int64_t begin, int64_t end) {
 
 }  // namespace
 
-CentredRows centred_rows(const at::Tensor& rows, const at::Tensor& shift) {
+CenteredRows centered_rows(const at::Tensor& rows, const at::Tensor& shift) {
   const int64_t width = rows.size(1);
   const at::Tensor from = rows.contiguous();
   const at::Tensor about =
       shift.defined() ? shift.to(at::kFloat).contiguous() : at::zeros({width}, at::kFloat);
-  CentredRows result{at::empty_like(from), at::zeros({width}, at::kDouble)};
+  CenteredRows result{at::empty_like(from), at::zeros({width}, at::kDouble)};
   const Columns columns{from.const_data_ptr<float>(),
                         about.const_data_ptr<float>(),
                         result.rows.mutable_data_ptr<float>(),
