@@ -24,8 +24,8 @@ INDEPENDENT = {
 }
 
 
-def set_text(choice):
-    return ",".join(map(str, choice["blocks"])) + (f" ({choice['method']})" if "method" in choice else "")
+def set_text(choice, name_method):
+    return ",".join(map(str, choice["blocks"])) + (f" ({choice['method']})" if name_method else "")
 
 
 def print_rows(name, methods):
@@ -34,8 +34,8 @@ def print_rows(name, methods):
         for k, row in enumerate(methods[method], start=1):
             best, automatic, hindsight = row["exhaustive"], row["automatic"], row["hindsight"]
             independent = INDEPENDENT.get(name, {}).get(method)
-            print(f"| {name} | {method} | {k} | {best['perplexity']:.4g} | {independent[k - 1] if independent and k <= 3 else ''} | {set_text(best)} "
-                  f"| {automatic['perplexity']:.4g} | {set_text(automatic)} | {automatic['perplexity'] / best['perplexity'] - 1:+.1%} "
+            print(f"| {name} | {method} | {k} | {best['perplexity']:.4g} | {independent[k - 1] if independent and k <= 3 else ''} | {set_text(best, method == 'auto')} "
+                  f"| {automatic['perplexity']:.4g} | {set_text(automatic, method == 'auto')} | {automatic['perplexity'] / best['perplexity'] - 1:+.1%} "
                   f"| {automatic['perplexity'] / hindsight['perplexity'] - 1:+.1%} |", flush=True)
 
 

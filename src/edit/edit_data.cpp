@@ -10,8 +10,9 @@
 namespace linscan {
 namespace {
 
-constexpr int64_t kChooseFolds = 5;     // one of them chooses
+constexpr int64_t kCalibrationFolds = 5;
 constexpr int64_t kEvaluateFolds = 10;  // one of them is set aside
+constexpr int32_t kEvaluate = -1;       // instead of a fold
 
 // The windows for which `keep` holds, as windows of their own.
 template <typename Keep>
@@ -54,7 +55,7 @@ EditWindows::EditWindows(TokenWindows calibration,
     : windows_(std::move(calibration)), held_out_(!evaluation) {
   calibration_files_ = windows_.files;
   evaluation_files_ = evaluation ? evaluation->files : windows_.files;
-  parts_.assign(windows_.windows.size(), Part::kFit);
+  fold_of_window_.assign(windows_.windows.size(), 0);
   if (held_out_) {
     const FoldPlan folds = assign_folds(windows_, kEvaluateFolds, seed);
     LINSCAN_CHECK(folds.folds > 1,
@@ -62,54 +63,49 @@ EditWindows::EditWindows(TokenWindows calibration,
                   "{}: one window of text leaves nothing to judge the edit on; give more text or "
                   "--eval-data",
                   windows_.files.front());
-    for (size_t w = 0; w < parts_.size(); ++w) {
-      parts_[w] = folds.fold_of_window[w] == 0 ? Part::kEvaluate : Part::kFit;
+    for (size_t w = 0; w < fold_of_window_.size(); ++w) {
+      fold_of_window_[w] = folds.fold_of_window[w] == 0 ? kEvaluate : 0;
     }
   }
-  // The fold that chooses is drawn among the windows that are left.
-  const TokenWindows rest = subset(windows_, [&](size_t w) { return parts_[w] == Part::kFit; });
-  const FoldPlan folds = assign_folds(rest, kChooseFolds, seed + 1);
+  // The calibration parts are drawn among the windows that are left.
+  const FoldPlan folds = assign_folds(this->calibration(), kCalibrationFolds, seed + 1);
+  folds_ = folds.folds;
   size_t at = 0;
-  for (Part& part : parts_) {
-    if (part == Part::kFit && folds.fold_of_window[at++] == 0 && folds.folds > 1) {
-      part = Part::kChoose;
-    }
+  for (int32_t& fold : fold_of_window_) {
+    fold = fold == kEvaluate ? kEvaluate : folds.fold_of_window[at++];
   }
   if (evaluation) {
     append(windows_, *evaluation);
-    parts_.resize(windows_.windows.size(), Part::kEvaluate);
+    fold_of_window_.resize(windows_.windows.size(), kEvaluate);
   }
 }
 
-EditData EditWindows::for_search(int64_t most_fit_tokens) const {
+EditData EditWindows::for_fold(int64_t fold, int64_t most_fit_tokens) const {
   EditData data{&windows_, {}};
   int64_t fit = 0;
-  for (size_t w = 0; w < parts_.size(); ++w) {
+  for (size_t w = 0; w < fold_of_window_.size(); ++w) {
     Role role = Role::kUnused;
-    if (parts_[w] == Part::kChoose) {
-      role = Role::kMeasure;
-    } else if (parts_[w] == Part::kFit && (most_fit_tokens == 0 || fit < most_fit_tokens)) {
+    if (fold_of_window_[w] == fold) {
+      role = folds_ == 1 ? Role::kBoth : Role::kMeasure;
+    } else if (fold_of_window_[w] != kEvaluate && (most_fit_tokens == 0 || fit < most_fit_tokens)) {
       role = Role::kFit;
       fit += windows_.windows[w].length;
     }
     data.roles.push_back(role);
-  }
-  if (data.measured_tokens() == 0) {  // one window: it has to do for both
-    std::ranges::replace(data.roles, Role::kFit, Role::kBoth);
   }
   return data;
 }
 
 EditData EditWindows::for_edit() const {
   EditData data{&windows_, {}};
-  for (const Part part : parts_) {
-    data.roles.push_back(part == Part::kEvaluate ? Role::kMeasure : Role::kFit);
+  for (const int32_t fold : fold_of_window_) {
+    data.roles.push_back(fold == kEvaluate ? Role::kMeasure : Role::kFit);
   }
   return data;
 }
 
 TokenWindows EditWindows::calibration() const {
-  return subset(windows_, [&](size_t w) { return parts_[w] != Part::kEvaluate; });
+  return subset(windows_, [&](size_t w) { return fold_of_window_[w] != kEvaluate; });
 }
 
 Json EditWindows::describe(int64_t context, bool bundled) const {

@@ -49,29 +49,6 @@ int64_t search_tokens(const DecoderConfig& config,
              : std::max(kLeastSearchTokens, kSearchTokens * most_columns(config, recipes));
 }
 
-// Of several recipes on the same blocks, the one that predicts best.
-Recipe cheapest(const Model& model,
-                const EditData& data,
-                const std::vector<Recipe>& recipes,
-                const std::vector<int64_t>& blocks,
-                const VariantOptions& options,
-                std::vector<Search>& searches) {
-  std::vector<EditPlan> plans;
-  for (const Recipe& recipe : recipes) {
-    plans.push_back(recipe.on(blocks));
-  }
-  const VariantRun run = run_variants(model, data, plans, options);
-  size_t best = 0;
-  for (size_t i = 0; i < recipes.size(); ++i) {
-    const Measure& measure = run.variants[i].measure;
-    if (measure.cross_entropy < run.variants[best].measure.cross_entropy) {
-      best = i;
-    }
-    searches.push_back({recipes[i], {Round{{Trial{blocks, measure}}}}});
-  }
-  return recipes[best];
-}
-
 // Recipes that can edit these blocks; the reason of the first that cannot.
 std::vector<Recipe> possible_on(const DecoderConfig& config,
                                 const std::vector<Recipe>& recipes,
@@ -92,70 +69,106 @@ std::vector<Recipe> possible_on(const DecoderConfig& config,
   return possible;
 }
 
-EditDecision decide_by_loss(const Model& model,
-                            const EditData& data,
-                            const std::vector<Recipe>& recipes,
-                            const EditRequest& request) {
-  EditDecision decision;
-  decision.searches =
-      search_by_loss(model,
-                     data,
-                     recipes,
-                     {.count = request.count, .beam = request.beam, .variants = request.variants});
-  const Search* best = &decision.searches.front();
-  for (const Search& search : decision.searches) {
-    if (search.best(request.count).measure.cross_entropy <
-        best->best(request.count).measure.cross_entropy) {
-      best = &search;
-    }
+// One of the candidates, which are compared where there are several.
+void take_best(const Model& model,
+               const EditWindows& windows,
+               const std::vector<Candidate>& candidates,
+               const EditRequest& request,
+               EditDecision& decision) {
+  Candidate best = candidates.front();
+  if (candidates.size() > 1) {
+    decision.finalists = cross_validate(model, windows, candidates, request.variants);
+    best = decision.finalists.front().candidate;
   }
-  decision.recipe = best->recipe;
-  decision.blocks = best->best(request.count).blocks;
-  return decision;
+  decision.recipe = std::move(best.recipe);
+  decision.blocks = std::move(best.blocks);
+  if (request.blocks.empty()) {
+    editable_blocks(model.config, decision.recipe, &decision.protected_blocks);
+  }
+}
+
+// Every recipe that can edit these blocks.
+std::vector<Candidate> each_on(const DecoderConfig& config,
+                               const std::vector<Recipe>& recipes,
+                               std::vector<int64_t> blocks) {
+  std::ranges::sort(blocks);
+  std::vector<Candidate> candidates;
+  for (const Recipe& recipe : possible_on(config, recipes, blocks)) {
+    candidates.push_back({recipe, blocks});
+  }
+  return candidates;
+}
+
+std::vector<Recipe> checked_recipes(const Model& model, const EditRequest& request) {
+  std::vector<Recipe> recipes = expand_targets(request);
+  for (const Recipe& recipe : recipes) {
+    validate_plan(model.config, recipe.how);  // what does not depend on the blocks
+  }
+  return recipes;
+}
+
+std::vector<Search> search(const Model& model,
+                           const EditWindows& windows,
+                           const std::vector<Recipe>& recipes,
+                           const EditRequest& request) {
+  return search_by_loss(
+      model,
+      windows.for_search(search_tokens(model.config, recipes, request)),
+      recipes,
+      {.count = request.count, .beam = request.beam, .variants = request.variants});
+}
+
+// Blocks by a score that does not depend on the recipe: one set, that every recipe can edit.
+std::vector<int64_t> choose_for_all(const Model& model,
+                                    const EditWindows& windows,
+                                    const std::vector<Recipe>& recipes,
+                                    const EditRequest& request,
+                                    std::vector<double>& scores) {
+  std::set<int64_t> editable;
+  for (int64_t block = 0; block < model.config.blocks(); ++block) {
+    editable.insert(block);
+  }
+  for (const Recipe& recipe : recipes) {
+    const std::vector<int64_t> own = editable_blocks(model.config, recipe);
+    std::erase_if(editable,
+                  [&](int64_t block) { return std::ranges::find(own, block) == own.end(); });
+  }
+  return choose_by_score(model, windows, request, {editable.begin(), editable.end()}, scores);
 }
 
 }  // namespace
 
 EditDecision decide(const Model& model, const EditWindows& windows, const EditRequest& request) {
-  std::vector<Recipe> recipes = expand_targets(request);
-  for (const Recipe& recipe : recipes) {
-    validate_plan(model.config, recipe.how);  // what does not depend on the blocks
-  }
-  const EditData data = windows.for_search(search_tokens(model.config, recipes, request));
+  const std::vector<Recipe> recipes = checked_recipes(model, request);
   EditDecision decision;
+  std::vector<Candidate> candidates;
   if (!request.blocks.empty()) {
-    recipes = possible_on(model.config, recipes, request.blocks);
-    decision.blocks = request.blocks;
+    candidates = each_on(model.config, recipes, request.blocks);
   } else if (request.criterion == Criterion::kLoss) {
-    decision = decide_by_loss(model, data, recipes, request);
-    recipes = {decision.recipe};
+    decision.searches = search(model, windows, recipes, request);
+    candidates = close_candidates(decision.searches, request.count);
   } else {
-    // One set for all recipes, of blocks that every one of them can edit.
-    std::set<int64_t> editable;
-    for (int64_t block = 0; block < model.config.blocks(); ++block) {
-      editable.insert(block);
-    }
-    for (const Recipe& recipe : recipes) {
-      const std::vector<int64_t> own = editable_blocks(model.config, recipe);
-      std::erase_if(editable,
-                    [&](int64_t block) { return std::ranges::find(own, block) == own.end(); });
-    }
-    decision.blocks = choose_by_score(
-        model, windows, request, {editable.begin(), editable.end()}, decision.scores);
-    recipes = possible_on(model.config, recipes, decision.blocks);
+    candidates = each_on(
+        model.config, recipes, choose_for_all(model, windows, recipes, request, decision.scores));
   }
-  if (recipes.size() > 1) {
-    VariantOptions options = request.variants;
-    options.progress = "choose method";
-    decision.recipe = cheapest(model, data, recipes, decision.blocks, options, decision.searches);
-  } else {
-    decision.recipe = recipes.front();
-  }
-  std::ranges::sort(decision.blocks);
-  if (request.blocks.empty()) {
-    editable_blocks(model.config, decision.recipe, &decision.protected_blocks);
-  }
+  take_best(model, windows, candidates, request, decision);
   return decision;
+}
+
+std::vector<EditDecision> decide_every_count(const Model& model,
+                                             const EditWindows& windows,
+                                             const EditRequest& request) {
+  const std::vector<Search> searches =
+      search(model, windows, checked_recipes(model, request), request);
+  std::vector<EditDecision> decisions(static_cast<size_t>(request.count));
+  for (int64_t count = 1; count <= request.count; ++count) {
+    take_best(model,
+              windows,
+              close_candidates(searches, count),
+              request,
+              decisions[static_cast<size_t>(count - 1)]);
+  }
+  return decisions;
 }
 
 int64_t default_edit_tokens(const DecoderConfig& config, const EditPlan& plan) {

@@ -33,9 +33,9 @@ std::vector<Rung> find_rungs(const Model& model,
   std::vector<Rung> rungs;
   if (criterion == Criterion::kLoss) {
     search.count = request.deepest;
-    const EditDecision decision = decide(model, windows, search);
-    for (int64_t count = 1; count <= request.deepest; ++count) {
-      rungs.push_back({&recipe, criterion, count, decision.searches.front().best(count).blocks});
+    int64_t count = 0;
+    for (const EditDecision& decision : decide_every_count(model, windows, search)) {
+      rungs.push_back({&recipe, criterion, ++count, decision.blocks});
     }
     return rungs;
   }

@@ -53,17 +53,24 @@ std::string whole(Number value) {
   return value && std::abs(*value) < 1e15 ? grouped(std::llround(*value)) : fixed(value, 0);
 }
 
-std::vector<std::string> measure_row(const Json& document,
-                                     const std::string& key,
-                                     const std::string& name) {
-  const auto at = [&](const char* figure) { return number_at(document, key + "." + figure); };
-  const bool same = key == "unedited";  // it is what the others are compared with
-  return {name,
+// `same`: this is the model that the others are compared with.
+std::vector<std::string> measure_row(const Json& measure, std::string name, bool same = false) {
+  const auto at = [&](const char* figure) { return number_at(measure, figure); };
+  return {std::move(name),
           significant(at("perplexity"), 4),
           with_error(at("cross_entropy"), at("cross_entropy_stderr"), 4),
           same ? std::string() : with_error(at("kl"), at("kl_stderr"), 3),
           same ? std::string() : with_error(at("top1"), at("top1_stderr"), 3),
           whole(at("tokens"))};
+}
+
+std::vector<TextTable::Column> measure_columns(const char* first) {
+  return {{"", first, true},
+          {"", "perplexity"},
+          {"", "cross-entropy"},
+          {"", "KL"},
+          {"", "top-1"},
+          {"", "tokens"}};
 }
 
 }  // namespace
@@ -171,17 +178,23 @@ std::string EditDocument::verification() const {
 
 TextTable EditDocument::measures() const {
   TextTable table;
-  table.columns = {{"", "model", true},
-                   {"", "perplexity"},
-                   {"", "cross-entropy"},
-                   {"", "KL"},
-                   {"", "top-1"},
-                   {"", "tokens"}};
+  table.columns = measure_columns("model");
   for (const auto& [key, name] : {std::pair{"unedited", "before"}, std::pair{"edited", "after"}}) {
     const Json* measure = find_path(*json_, key);
     if (measure != nullptr && measure->is_object()) {
-      table.rows.push_back(measure_row(*json_, key, name));
+      table.rows.push_back(measure_row(*measure, name, measure == find_path(*json_, "unedited")));
     }
+  }
+  return table;
+}
+
+TextTable EditDocument::finalists() const {
+  TextTable table;
+  table.columns = measure_columns("edit");
+  for (const Json& finalist : list_at(*json_, "finalists")) {
+    const auto blocks = finalist.at("blocks").get<Blocks>();
+    table.rows.push_back(measure_row(
+        finalist, fmt::format("{}: {}", text_at(finalist, "recipe"), listed(blocks, kFewNames))));
   }
   return table;
 }

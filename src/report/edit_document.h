@@ -39,7 +39,8 @@ class EditDocument {
   std::string verification() const;
 
   // Tables without rows where the document has none of it.
-  TextTable measures() const;  // before and after
+  TextTable measures() const;   // before and after
+  TextTable finalists() const;  // the sets that were compared last
   TextTable blocks() const;
   TextTable fits() const;
 

@@ -70,13 +70,18 @@ void check_blocks(const Json& blocks) {
   }
 }
 
-void check_trial(const Json& trial, const std::string& where) {
-  require_object(trial, where);
-  const Json& blocks = require(trial, "blocks", where + ".");
+// "blocks" as a list of block numbers.
+void check_set(const Json& edit, const std::string& where) {
+  const Json& blocks = require(edit, "blocks", where + ".");
   require_list(blocks, where + ".blocks", kMaxBlocks);
   for (size_t i = 0; i < blocks.size(); ++i) {
     check_count(blocks[i], fmt::format("{}.blocks[{}]", where, i));
   }
+}
+
+void check_trial(const Json& trial, const std::string& where) {
+  require_object(trial, where);
+  check_set(trial, where);
   check_numbers(trial, {"cross_entropy", "kl"}, where);
 }
 
@@ -99,6 +104,30 @@ void check_searches(const Json& searches) {
         check_trial(rounds[r][t], fmt::format("{}[{}]", round, t));
       }
     }
+  }
+}
+
+void check_measure(const Json& measure, const std::string& where) {
+  require_object(measure, where);
+  check_numbers(measure,
+                {"tokens",
+                 "perplexity",
+                 "cross_entropy",
+                 "cross_entropy_stderr",
+                 "kl",
+                 "kl_stderr",
+                 "top1",
+                 "top1_stderr"},
+                where);
+}
+
+void check_finalists(const Json& finalists) {
+  require_list(finalists, "finalists", kMaxTrials);
+  for (size_t i = 0; i < finalists.size(); ++i) {
+    const std::string where = fmt::format("finalists[{}]", i);
+    check_measure(finalists[i], where);
+    check_optional_string(finalists[i], "recipe", where);
+    check_set(finalists[i], where);
   }
 }
 
@@ -140,19 +169,7 @@ void validate_edit(const Json& document) {
     });
   }
   for (const char* key : {"unedited", "edited"}) {
-    check_present(document, key, [&](const Json& measure) {
-      require_object(measure, key);
-      check_numbers(measure,
-                    {"tokens",
-                     "perplexity",
-                     "cross_entropy",
-                     "cross_entropy_stderr",
-                     "kl",
-                     "kl_stderr",
-                     "top1",
-                     "top1_stderr"},
-                    key);
-    });
+    check_present(document, key, [&](const Json& measure) { check_measure(measure, key); });
   }
   check_present(document, "parameters", [](const Json& parameters) {
     require_object(parameters, "parameters");
@@ -171,6 +188,7 @@ void validate_edit(const Json& document) {
   check_present(document, "plan", check_plan);
   check_present(document, "blocks", check_blocks);
   check_present(document, "searches", check_searches);
+  check_present(document, "finalists", check_finalists);
   check_present(document, "fits", check_fits);
   check_string_list(document, "warnings");
 }

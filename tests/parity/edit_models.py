@@ -26,8 +26,4 @@ def search(model, text, count, *options):
     run = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout)
-    methods = result["methods"]
-    stock = {name: counts for name, counts in methods.items() if name != "linear"}
-    methods["auto"] = [{choice: min(({"method": name, **counts[k][choice]} for name, counts in stock.items()), key=lambda entry: entry["loss"])
-                        for choice in ("automatic", "exhaustive", "hindsight")} for k in range(count)]
-    return methods, result["dense"]
+    return result["methods"], result["dense"]

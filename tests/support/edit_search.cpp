@@ -4,8 +4,9 @@
 // by loss. For each method and count, with the perplexity on the evaluation text after a fit to all
 // calibration text: the chosen set ("automatic"), the one that has the lowest loss on the part of
 // the calibration text that chooses, of all sets and fitted to all of the rest ("exhaustive"), and
-// the one that has the lowest loss on the evaluation text ("hindsight"). One JSON object on
-// standard output. For scripts/bench/edit_figures.py and tests.
+// the one that has the lowest loss on the evaluation text ("hindsight"). "auto" is the choice
+// between the methods that keep a stock checkpoint. One JSON object on standard output. For
+// scripts/bench/edit_figures.py and tests.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -37,36 +38,38 @@ class EditSearch {
         count_(linscan::tools::parse_drop(o_.drop, model_.config.blocks())) {}
 
   Json run() const {
-    const std::vector<linscan::Search> chosen = choose();
     const std::vector<linscan::Search> calibration = try_all(windows_.for_search());
     const std::vector<linscan::Search> evaluation = try_all(windows_.for_edit());
     Json methods = Json::object();
-    for (size_t i = 0; i < recipes_.size(); ++i) {
-      Json counts = Json::array();
-      for (int64_t count = 1; count <= count_; ++count) {
-        const linscan::Round& all = evaluation.at(i).rounds[static_cast<size_t>(count - 1)];
-        counts.push_back({{"automatic", describe(chosen.at(i).best(count), all)},
-                          {"exhaustive", describe(calibration.at(i).best(count), all)},
-                          {"hindsight", describe(all.trials.front(), all)}});
+    std::vector<linscan::Recipe> stock;
+    for (const linscan::Recipe& recipe : recipes_) {
+      methods[recipe.label()] = compare(recipe_choices({recipe}), calibration, evaluation);
+      if (recipe.method != linscan::Method::kLinear) {
+        stock.push_back(recipe);
       }
-      methods[recipes_[i].label()] = std::move(counts);
     }
+    methods["auto"] = compare(recipe_choices(stock), calibration, evaluation);
     const linscan::VariantRun dense =
         linscan::run_variants(model_, windows_.for_edit(), {}, variants_);
     return {{"dense", dense.unedited.perplexity()}, {"methods", std::move(methods)}};
   }
 
  private:
-  // As the command does it.
-  std::vector<linscan::Search> choose() const {
+  // Recipes and, for each count, what the command chooses between them.
+  struct Choices {
+    std::vector<linscan::Recipe> recipes;
+    std::vector<linscan::EditDecision> decisions;
+  };
+
+  Choices recipe_choices(std::vector<linscan::Recipe> recipes) const {
     linscan::EditRequest request;
-    request.recipes = recipes_;
+    request.recipes = recipes;
     request.count = count_;
     request.beam = o_.means.beam;
     request.search_tokens = o_.search_tokens;
     request.seed = o_.text.seed;
     request.variants = variants_;
-    return linscan::decide(model_, windows_, request).searches;
+    return {std::move(recipes), linscan::decide_every_count(model_, windows_, request)};
   }
 
   std::vector<linscan::Search> try_all(const linscan::EditData& data) const {
@@ -77,13 +80,58 @@ class EditSearch {
         {.count = count_, .beam = std::numeric_limits<int64_t>::max(), .variants = variants_});
   }
 
-  // A set and what it was chosen by, with its figures on the evaluation text.
-  static Json describe(const linscan::Trial& choice, const linscan::Round& evaluated) {
-    const auto same = std::ranges::find(evaluated.trials, choice.blocks, &linscan::Trial::blocks);
-    return {{"blocks", choice.blocks},
-            {"loss", choice.measure.cross_entropy},
-            {"perplexity", same->measure.perplexity()},
-            {"kl", same->measure.kl}};
+  // A set that was tried, with the recipe.
+  struct Tried {
+    std::string method;
+    const linscan::Trial* trial;
+  };
+
+  // The best set of `count` blocks by any of the recipes.
+  static Tried best_of(const std::vector<linscan::Search>& searches,
+                       const std::vector<linscan::Recipe>& recipes,
+                       int64_t count) {
+    Tried best{"", nullptr};
+    for (const linscan::Recipe& recipe : recipes) {
+      const linscan::Trial& trial = search_of(searches, recipe.label()).best(count);
+      if (best.trial == nullptr ||
+          trial.measure.cross_entropy < best.trial->measure.cross_entropy) {
+        best = {recipe.label(), &trial};
+      }
+    }
+    return best;
+  }
+
+  static const linscan::Search& search_of(const std::vector<linscan::Search>& searches,
+                                          const std::string& label) {
+    return *std::ranges::find_if(
+        searches, [&](const linscan::Search& search) { return search.recipe.label() == label; });
+  }
+
+  static Json compare(const Choices& choices,
+                      const std::vector<linscan::Search>& calibration,
+                      const std::vector<linscan::Search>& evaluation) {
+    Json counts = Json::array();
+    for (size_t i = 0; i < choices.decisions.size(); ++i) {
+      const auto count = static_cast<int64_t>(i + 1);
+      const auto describe = [&](const std::string& method, const std::vector<int64_t>& blocks) {
+        const linscan::Round& all = search_of(evaluation, method).rounds[i];
+        const auto same = std::ranges::find(all.trials, blocks, &linscan::Trial::blocks);
+        return Json{{"method", method},
+                    {"blocks", blocks},
+                    {"perplexity", same->measure.perplexity()},
+                    {"kl", same->measure.kl}};
+      };
+      const auto best = [&](const std::vector<linscan::Search>& searches) {
+        const Tried tried = best_of(searches, choices.recipes, count);
+        return describe(tried.method, tried.trial->blocks);
+      };
+      counts.push_back(
+          {{"automatic",
+            describe(choices.decisions[i].recipe.label(), choices.decisions[i].blocks)},
+           {"exhaustive", best(calibration)},
+           {"hindsight", best(evaluation)}});
+    }
+    return counts;
   }
 
   const linscan::tools::EditOptions& o_;

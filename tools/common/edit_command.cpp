@@ -170,7 +170,8 @@ Json EditCommand::plan_document(const EditPlan& plan) const {
   document["model"]["weights_sha256"] = weights_sha256_;
   document["data"] = result_["data"];
   document.update(to_json(plan));
-  for (const char* key : {"criterion", "scores", "searches", "software", "date", "seed"}) {
+  for (const char* key :
+       {"criterion", "scores", "searches", "finalists", "software", "date", "seed"}) {
     if (result_.contains(key)) {
       document[key] = result_[key];
     }
@@ -197,6 +198,12 @@ void EditCommand::describe(const EditDecision& decision,
   result_["searches"] = Json::array();
   for (const Search& search : decision.searches) {
     result_["searches"].push_back(to_json(search));
+  }
+  if (!decision.finalists.empty()) {
+    result_["finalists"] = Json::array();
+    for (const Finalist& finalist : decision.finalists) {
+      result_["finalists"].push_back(to_json(finalist));
+    }
   }
   result_["plan"] = to_json(plan);
   result_["blocks"] = describe_blocks(model_.config, plan, edited);

@@ -8,6 +8,7 @@
 
 #include "linscan/base/json.h"
 #include "linscan/edit/edit_data.h"
+#include "linscan/edit/finalists.h"
 #include "linscan/edit/plan.h"
 #include "linscan/edit/selection.h"
 #include "linscan/edit/variants.h"
@@ -16,8 +17,8 @@
 namespace linscan {
 
 struct EditRequest {
-  // What to try. With more than one, or with `try_targets`, the one with the lowest cross-entropy
-  // on the part of the calibration text that chooses is taken.
+  // What to try. Of more than one, or with `try_targets`, the one with the lowest cross-entropy on
+  // calibration text that it was not fitted to is taken.
   std::vector<Recipe> recipes;
   bool try_targets = false;     // every recipe that fits maps, towards dense and own targets
   std::vector<int64_t> blocks;  // explicit; empty: `count` blocks by `criterion`
@@ -34,13 +35,20 @@ struct EditRequest {
 // What was decided, and how.
 struct EditDecision {
   Recipe recipe;
-  std::vector<int64_t> blocks;   // ascending
-  std::vector<Search> searches;  // by loss, one for each recipe
-  std::vector<double> scores;    // of every block, where they were chosen by a score
-  std::string protected_blocks;  // why some blocks could not be chosen; empty where all could
+  std::vector<int64_t> blocks;      // ascending
+  std::vector<Search> searches;     // by loss, one for each recipe
+  std::vector<Finalist> finalists;  // best first; empty where there was nothing to compare
+  std::vector<double> scores;       // of every block, where they were chosen by a score
+  std::string protected_blocks;     // why some blocks could not be chosen; empty where all could
 };
 
 EditDecision decide(const Model& model, const EditWindows& windows, const EditRequest& request);
+
+// By loss, for each number of blocks from 1 to `request.count`, from one search (which the
+// decisions do not hold).
+std::vector<EditDecision> decide_every_count(const Model& model,
+                                             const EditWindows& windows,
+                                             const EditRequest& request);
 
 // Calibration tokens that a plan asks for: 50 for each unknown, and 16,384 at least.
 int64_t default_edit_tokens(const DecoderConfig& config, const EditPlan& plan);

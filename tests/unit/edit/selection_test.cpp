@@ -10,6 +10,7 @@
 
 #include "linscan/base/error.h"
 #include "linscan/edit/edit_job.h"
+#include "linscan/edit/finalists.h"
 #include "unit/analyze/test_windows.h"
 #include "unit/analyze/tiny_llama.h"
 
@@ -114,24 +115,66 @@ TEST_F(Selection, Rescoring_StartsWithTheSameBlock) {
   EXPECT_TRUE(std::ranges::find(two.blocks, once.blocks.front()) != two.blocks.end());
 }
 
-TEST_F(Selection, SeveralRecipes_TheCheapestIsTaken) {
-  request_.recipes = {{Method::kRemove, {}}, {Method::kRefit, {}}};
-  request_.count = 1;
-  request_.criterion = Criterion::kLoss;
+// Measured on every part of the text after a fit to the others: the one that costs least is taken.
+TEST_F(Selection, SeveralRecipes_TheCheapestOnAllPartsIsTaken) {
+  request_.recipes = {{Method::kRemove, {}}, {Method::kLinear, {}}};
+  request_.blocks = {2};
   const EditDecision decision = decide(*model_, windows_, request_);
-  ASSERT_EQ(decision.searches.size(), 2U);
-  double least = std::numeric_limits<double>::infinity();
-  for (const Search& search : decision.searches) {
-    least = std::min(least, search.best(1).measure.cross_entropy);
-    if (search.recipe.label() == decision.recipe.label()) {
-      EXPECT_EQ(search.best(1).blocks, decision.blocks);
+  ASSERT_EQ(decision.finalists.size(), 2U);
+  double best = std::numeric_limits<double>::infinity();
+  for (const Finalist& finalist : decision.finalists) {
+    const EditPlan plan = finalist.candidate.recipe.on(finalist.candidate.blocks);
+    double loss = 0;
+    int64_t tokens = 0;
+    for (int64_t fold = 0; fold < windows_.folds(); ++fold) {
+      const VariantRun run =
+          run_variants(*model_, windows_.for_fold(fold), {&plan, 1}, request_.variants);
+      const Measure& part = run.variants.front().measure;
+      loss += part.cross_entropy * static_cast<double>(part.tokens);
+      tokens += part.tokens;
+    }
+    EXPECT_EQ(finalist.measure.tokens, tokens);
+    EXPECT_NEAR(finalist.measure.cross_entropy, loss / static_cast<double>(tokens), 1e-6);
+    EXPECT_GT(finalist.measure.cross_entropy_error, 0);
+    if (finalist.measure.cross_entropy < best) {
+      best = finalist.measure.cross_entropy;
     }
   }
-  for (const Search& search : decision.searches) {
-    if (search.recipe.label() == decision.recipe.label()) {
-      EXPECT_EQ(search.best(1).measure.cross_entropy, least);
-    }
+  EXPECT_EQ(decision.finalists.front().measure.cross_entropy, best);
+  EXPECT_EQ(decision.finalists.front().candidate.blocks, decision.blocks);
+  EXPECT_EQ(decision.finalists.front().candidate.recipe.label(), decision.recipe.label());
+}
+
+TEST_F(Selection, EveryCount_IsWhatOneDecisionOfThatCountTakes) {
+  request_.recipes = {{Method::kRemove, {}}};
+  request_.count = 2;
+  const std::vector<EditDecision> every = decide_every_count(*model_, windows_, request_);
+  ASSERT_EQ(every.size(), 2U);
+  for (int64_t count = 1; count <= 2; ++count) {
+    EXPECT_EQ(every[static_cast<size_t>(count - 1)].blocks,
+              decide_with(Method::kRemove, count, Criterion::kLoss).blocks);
   }
+}
+
+TEST(CloseCandidates, AreWithinATenthOfANat_AtMostEight) {
+  const auto search = [](const char* seed, std::vector<double> losses) {
+    Search made{{Method::kRemove, {}}, {Round{}}};
+    made.recipe.how.target = *seed == 'o' ? Target::kOwn : Target::kDense;
+    for (size_t i = 0; i < losses.size(); ++i) {
+      made.rounds.front().trials.push_back(
+          {{static_cast<int64_t>(i)}, {.cross_entropy = losses[i]}});
+    }
+    return made;
+  };
+  const std::vector<Search> two = {search("dense", {2.00, 2.15, 2.2}), search("own", {1.99, 2.08})};
+  const std::vector<Candidate> close = close_candidates(two, 1);
+  ASSERT_EQ(close.size(), 3U);
+  EXPECT_EQ(close[0].recipe.how.target, Target::kOwn);
+  EXPECT_EQ(close[1].recipe.how.target, Target::kDense);
+  EXPECT_EQ(close[2].blocks, std::vector<int64_t>{1});
+  EXPECT_EQ(close[2].recipe.how.target, Target::kOwn);
+  const std::vector<Search> many = {search("dense", std::vector<double>(20, 2.0))};
+  EXPECT_EQ(close_candidates(many, 1).size(), 8U);
 }
 
 TEST(HighestScores, Order_IsByScoreThenDepth) {

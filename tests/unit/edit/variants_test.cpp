@@ -200,6 +200,19 @@ TEST(EditWindows, EvaluationText_IsNeverFittedTo) {
   }
   EXPECT_GT(measured, 0);
   EXPECT_GT(search.measured_tokens(), 0);
+  // Every calibration window is measured in one fold, and fitted to in all others.
+  ASSERT_EQ(held_out.folds(), 5);
+  for (size_t w = 0; w < edit.roles.size(); ++w) {
+    int64_t fitted = 0, measured_in = 0;
+    for (int64_t fold = 0; fold < held_out.folds(); ++fold) {
+      const Role role = held_out.for_fold(fold).roles[w];
+      fitted += role == Role::kFit;
+      measured_in += role == Role::kMeasure;
+    }
+    const bool calibration = edit.roles[w] == Role::kFit;
+    EXPECT_EQ(fitted, calibration ? 4 : 0);
+    EXPECT_EQ(measured_in, calibration ? 1 : 0);
+  }
   const EditWindows given(stories(), stories(), 0);
   EXPECT_EQ(given.for_edit().fit_tokens(), given.for_edit().measured_tokens());
 }

@@ -114,6 +114,28 @@ TEST(EditReport, Rounds_NameTheBlockThatWasAdded) {
   EXPECT_EQ(table.rows[1], (std::vector<std::string>{"2", "1", "2.400", "0.400", "4 (2.500)"}));
 }
 
+TEST(EditReport, Finalists_AreRowsOfMethodAndBlocks) {
+  Json json = document();
+  EXPECT_FALSE(has(render_edit_table(json), "Finalists"));
+  json["finalists"] = {{{"recipe", "refit"},
+                        {"blocks", {1, 3}},
+                        {"perplexity", 11.5},
+                        {"cross_entropy", 2.442},
+                        {"cross_entropy_stderr", 0.02},
+                        {"kl", 0.3},
+                        {"kl_stderr", 0.01},
+                        {"top1", 0.8},
+                        {"top1_stderr", 0.01},
+                        {"tokens", 40000}}};
+  const TextTable finalists = EditDocument(json).finalists();
+  ASSERT_EQ(finalists.rows.size(), 1u);
+  EXPECT_EQ(finalists.rows[0][0], "refit: 1, 3");
+  EXPECT_EQ(finalists.rows[0][2], "2.442 ± 0.020");
+  EXPECT_TRUE(has(render_edit_html(json), "Finalists"));
+  json["finalists"][0]["blocks"] = "1";
+  EXPECT_TRUE(has(refusal(json), "finalists[0].blocks"));
+}
+
 TEST(EditReport, Fits_SayWhichBlocksTheyStandFor) {
   const Json json = document();
   const TextTable fits = EditDocument(json).fits();
