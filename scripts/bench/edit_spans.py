@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""What the maps of all spans cost beside the forward pass, and their memory beside the plan.
+"""What the maps of all spans cost beside the forward pass, ours (without logits) and that of transformers (with logits), and their
+memory beside the plan.
 
     .venv/bin/python scripts/bench/edit_spans.py [--spans 8] [--repeats 3] [--write docs/benchmarks.md]
 
-Runs build/tests/edit_spans, which takes both in turn and counts CPU seconds, so that other load on the machine matters little.
+Runs build/tests/edit_spans, which takes both in turn and counts CPU seconds of one thread, so that other load on the machine matters
+little; then the same model and windows in transformers (sdpa, batches of 2,048 tokens).
 """
 import argparse
 import datetime
@@ -14,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 
@@ -37,10 +40,30 @@ def median_cpu(runs):
     return statistics.median(run["cpu"] for run in runs)
 
 
-def row(what, result):
+def row(what, result, peer):
     forward, maps = median_cpu(result["forward"]), median_cpu(result["all_maps"])
-    return (f"| {what} | {result['spans']} | {forward:.1f} | {maps:.1f} | {maps / forward - 1:.2f} | "
+    added = maps - forward
+    return (f"| {what} | {result['spans']} | {forward:.1f} | {maps:.1f} | {added / forward:.2f} | {added / peer:.2f} | "
             f"{gib(result['planned_bytes'])} | {gib(result['peak_bytes'])} |")
+
+
+def peer_side(folder, ids, context, repeats):
+    """Prints CPU seconds of forward passes in transformers as JSON."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    torch.set_num_threads(1)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    tokens = torch.from_numpy(np.fromfile(ids, dtype="<i4").astype("int64"))
+    windows = tokens[:len(tokens) // context * context].view(-1, context).split(max(1, 2048 // context))
+    rest = tokens[len(tokens) // context * context:]
+    runs = []
+    with torch.no_grad():
+        for _ in range(repeats):
+            start = time.process_time()
+            for batch in [*windows, *([rest[None]] if len(rest) else [])]:
+                model(batch, use_cache=False)
+            runs.append({"cpu": time.process_time() - start})
+    print(json.dumps(runs))
 
 
 def main():
@@ -51,7 +74,11 @@ def main():
     parser.add_argument("--spans", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", type=pathlib.Path)
+    parser.add_argument("--peer-side", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.peer_side:
+        peer_side(*args.peer_side, args.ctx, args.repeats)
+        return
     program = pathlib.Path(os.environ.get("LINSCAN_TEST_BIN", ROOT / "build" / "tests")) / "edit_spans"
 
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as scratch:
@@ -60,15 +87,18 @@ def main():
         vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
         np.random.default_rng(0).integers(0, vocabulary, args.tokens).astype("<i4").tofile(ids)
 
-        def measure(longest):
-            command = [str(program), str(folder), str(ids), str(args.ctx), str(longest), str(args.repeats)]
-            return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        def output(*command):
+            return json.loads(subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout)
 
-        rows = [row("every block", measure(1)), row(f"every span up to {args.spans}", measure(args.spans))]
-    text = "\n".join([f"{args.shape} shape, fp32, {args.tokens} tokens, windows of {args.ctx}, median of {args.repeats}, "
-                      f"{datetime.date.today()}.", "",
-                      "| maps of | maps | forward, CPU s | forward and fits, CPU s | added, of the forward | planned | peak |",
-                      "|---|---:|---:|---:|---:|---:|---:|", *rows])
+        def measure(longest):
+            return output(program, folder, ids, args.ctx, longest, args.repeats)
+
+        peer = median_cpu(output(sys.executable, __file__, "--ctx", args.ctx, "--repeats", args.repeats, "--peer-side", folder, ids))
+        rows = [row("every block", measure(1), peer), row(f"every span up to {args.spans}", measure(args.spans), peer)]
+    text = "\n".join([f"{args.shape} shape, fp32, {args.tokens} tokens, windows of {args.ctx}, median of {args.repeats}, one thread, "
+                      f"{datetime.date.today()}. The forward pass of transformers, with logits: {peer:.1f} CPU s.", "",
+                      "| maps of | maps | forward, CPU s | forward and fits, CPU s | added, of the forward | of transformers' | planned | peak |",
+                      "|---|---:|---:|---:|---:|---:|---:|---:|", *rows])
     print(text)
     if args.write:
         write_section(args.write, text)
