@@ -75,6 +75,12 @@ void add_distillation_options(CLI::App& app, DistillCommand& o) {
       ->group(group)
       ->check(CLI::NonNegativeNumber)
       ->type_name("K");
+  app.add_option("--cache-teacher",
+                 o.options.teacher_cache,
+                 "Keeps these K predictions in FILE: the teacher runs once for a piece of text, "
+                 "however often and by however many students it is seen")
+      ->group(group)
+      ->type_name("FILE");
 }
 
 // What the plan beside the student's weights says of its blocks; nothing where there is none.

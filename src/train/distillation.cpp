@@ -15,6 +15,7 @@
 #include "linscan/stats/predictions.h"
 #include "linscan/stats/ratio.h"
 #include "train/cosine_distance.h"
+#include "train/teacher_cache.h"
 
 namespace linscan {
 namespace {
@@ -98,6 +99,59 @@ void add_windows(Figures& figures,
 }
 
 }  // namespace
+
+// The teacher on one batch: what it was seen to predict before, or what it predicts now.
+class BatchTeacher {
+ public:
+  BatchTeacher(FrozenModel& model,
+               const TrainBatch& batch,
+               const DistillationOptions& options,
+               bool with_stream)
+      : model_(model), batch_(batch), options_(options) {
+    if (options.cache != nullptr) {
+      known_ = options.cache->find(batch.windows);
+    }
+    if (!known_) {
+      states_ = model.forward(batch.ids, batch.layout, with_stream);
+    }
+  }
+
+  const ForwardStates& states() const { return states_; }
+
+  // KL of the rows from `first_row` on, of which these are the student's logits; in order.
+  at::Tensor kl(const at::Tensor& student, int64_t first_row) {
+    const int64_t rows = student.size(0);
+    if (known_) {
+      return kl_from_top({known_->ids.narrow(0, first_row, rows),
+                          known_->log_probabilities.narrow(0, first_row, rows)},
+                         student,
+                         options_.kl);
+    }
+    const at::Tensor logits = model_.logits(states_.normed.narrow(0, first_row, rows));
+    if (options_.cache == nullptr) {
+      return kl_divergence(logits, student, options_.kl);
+    }
+    const TopPredictions top = top_predictions(logits, options_.kl);
+    ids_.push_back(top.ids);
+    log_probabilities_.push_back(top.log_probabilities);
+    return kl_from_top(top, student, options_.kl);
+  }
+
+  // To be called when all rows were asked for.
+  void keep() {
+    if (!ids_.empty()) {
+      options_.cache->add(batch_.windows, {at::cat(ids_), at::cat(log_probabilities_)});
+    }
+  }
+
+ private:
+  FrozenModel& model_;
+  const TrainBatch& batch_;
+  const DistillationOptions& options_;
+  std::optional<TopPredictions> known_;
+  ForwardStates states_;
+  std::vector<at::Tensor> ids_, log_probabilities_;  // pieces of rows
+};
 
 FrozenModel::FrozenModel(const Model& source, at::ScalarType compute_dtype, at::Device device)
     : source_(source), device_(device), positions_(source.config, compute_dtype, device) {
@@ -187,7 +241,7 @@ void DistillationObjective::add_state_losses(const ForwardStates& teacher,
 }
 
 LossParts DistillationObjective::prediction_losses(const TrainBatch& batch,
-                                                   const ForwardStates& teacher,
+                                                   BatchTeacher& teacher,
                                                    const ForwardStates& student,
                                                    double weight,
                                                    at::Tensor* gradient) {
@@ -200,9 +254,7 @@ LossParts DistillationObjective::prediction_losses(const TrainBatch& batch,
   const LogitLoss loss = [&](const at::Tensor& logits, int64_t first_row) {
     at::Tensor sum = at::zeros({}, logits.options().requires_grad(false));
     if (weights.kl > 0) {
-      const at::Tensor target =
-          teacher_.logits(teacher.normed.narrow(0, first_row, logits.size(0)));
-      const at::Tensor part = kl_divergence(target, logits, options_.kl) * (weights.kl * mean);
+      const at::Tensor part = teacher.kl(logits, first_row) * (weights.kl * mean);
       kl += part.detach();
       sum = sum + part;
     }
@@ -227,8 +279,7 @@ LossParts DistillationObjective::prediction_losses(const TrainBatch& batch,
 LossParts DistillationObjective::accumulate(int64_t step, int64_t micro, double weight) {
   const TrainBatch batch = batches_(step, micro);
   const DistillationWeights& weights = options_.weights;
-  const ForwardStates teacher =
-      teacher_.forward(batch.ids, batch.layout, weights.compares_states());
+  BatchTeacher teacher(teacher_, batch, options_, weights.compares_states());
   const ForwardStates student = student_.forward(batch.ids, batch.layout, options_.checkpointing);
   LossParts parts;
   std::vector<at::Tensor> ends;
@@ -236,11 +287,12 @@ LossParts DistillationObjective::accumulate(int64_t step, int64_t micro, double 
   if (weights.predicts()) {
     at::Tensor gradient;
     parts = prediction_losses(batch, teacher, student, weight, &gradient);
+    teacher.keep();
     ends.push_back(student.normed);
     gradients.push_back(gradient);
   }
   LossParts states;
-  add_state_losses(teacher, student, weight, states);
+  add_state_losses(teacher.states(), student, weight, states);
   for (const auto& [name, term] : states) {
     ends.push_back(term);
     gradients.push_back(at::ones_like(term));

@@ -18,6 +18,7 @@
 #include "linscan/train/distillation.h"
 #include "train/distillation_pair.h"
 #include "train/run_folder.h"
+#include "train/teacher_cache.h"
 #include "train/training_text.h"
 
 namespace linscan {
@@ -37,6 +38,7 @@ class Distillation {
  private:
   TrainChoice choose_weights() const;
   void prepare_text();
+  void open_cache();
   Json config() const;
   DistillationObjective objective_of(TrainableModel& student);
   Json evaluate_written();
@@ -58,6 +60,7 @@ class Distillation {
   std::optional<TrainingText> text_;
   HeldOutText held_out_;
   std::optional<FrozenModel> teacher_;
+  std::optional<TeacherCache> cache_;
   std::vector<std::string> warnings_;
 };
 
@@ -118,6 +121,21 @@ void Distillation::prepare_text() {
   LINSCAN_CHECK(!held_out_.batches.empty(),
                 kInput,
                 "the held-out text has no window of two tokens, so nothing can be judged on it");
+}
+
+void Distillation::open_cache() {
+  if (options_.teacher_cache.empty()) {
+    return;
+  }
+  cache_.emplace(options_.teacher_cache,
+                 Json{{"teacher", teacher_sha256_},
+                      {"text", text_->shards().sha256()},
+                      {"ctx", options_.text.context},
+                      {"top-k", options_.kl.top_k},
+                      {"temperature", options_.kl.temperature},
+                      {"dtype", dtype_name(dtype_)}},
+                 options_.text.context,
+                 options_.kl.top_k);
 }
 
 Json Distillation::config() const {
@@ -189,6 +207,9 @@ Json Distillation::document(const Json& before,
                          {"threads", threads()},
                          {"tokens_per_second", result.tokens_per_second},
                          {"peak_memory_bytes", peak_memory_bytes()}};
+  if (cache_) {
+    document["teacher_cache"] = cache_->describe();
+  }
   document["settings"] = config();
   document["checkpoint"] = result.checkpoint.string();
   document["warnings"] = warnings_;
@@ -207,6 +228,7 @@ DistillationObjective Distillation::objective_of(TrainableModel& student) {
           {.weights = options_.weights,
            .kl = options_.kl,
            .aligned = aligned_,
+           .cache = cache_ ? &*cache_ : nullptr,
            .checkpointing = options_.run.checkpointing,
            .tokens_per_micro_batch = windows * options_.text.context}};
 }
@@ -221,6 +243,7 @@ Json Distillation::evaluate_written() {
 Json Distillation::run() {
   prepare_text();
   teacher_.emplace(teacher_source_, dtype_, device_);
+  open_cache();
   std::optional<TrainableModel> student;
   student.emplace(student_source_, train_, dtype_, device_, options_.run.seed);
   log::info("{} of {} parameters are trained ({}), {} training tokens, {} held out",

@@ -54,6 +54,10 @@ at::Tensor lumped(const at::Tensor& logits, const at::Tensor& ids) {
   return at::cat({logits.gather(1, ids), others}, 1) - all;
 }
 
+at::Tensor scaled(const at::Tensor& logits, const KlOptions& options) {
+  return options.temperature == 1 ? logits : logits / options.temperature;
+}
+
 double parse_weight(std::string_view text, std::string_view item, std::string_view option) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -123,16 +127,25 @@ std::string to_string(const DistillationWeights& weights) {
 at::Tensor kl_divergence(const at::Tensor& teacher,
                          const at::Tensor& student,
                          const KlOptions& options) {
-  const bool scaled = options.temperature != 1;
-  const at::Tensor t = scaled ? teacher / options.temperature : teacher;
-  const at::Tensor s = scaled ? student / options.temperature : student;
-  const double factor = options.temperature * options.temperature;
-  if (options.top_k == 0 || options.top_k >= teacher.size(1)) {
-    return KlDivergence::apply(s, t.detach()) * factor;
+  if (options.top_k > 0 && options.top_k < teacher.size(1)) {
+    return kl_from_top(top_predictions(teacher, options), student, options);
   }
-  const at::Tensor ids = std::get<1>(t.detach().topk(options.top_k, 1, true, /*sorted=*/false));
-  const at::Tensor target = lumped(t.detach(), ids);
-  return (target.exp() * (target - lumped(s, ids))).sum() * factor;
+  return KlDivergence::apply(scaled(student, options), scaled(teacher.detach(), options)) *
+         (options.temperature * options.temperature);
+}
+
+TopPredictions top_predictions(const at::Tensor& logits, const KlOptions& options) {
+  const at::Tensor t = scaled(logits.detach(), options);
+  const at::Tensor ids = std::get<1>(t.topk(options.top_k, 1, true, /*sorted=*/false));
+  return {ids, lumped(t, ids)};
+}
+
+at::Tensor kl_from_top(const TopPredictions& teacher,
+                       const at::Tensor& student,
+                       const KlOptions& options) {
+  const at::Tensor target = teacher.log_probabilities.to(student.options().requires_grad(false));
+  const at::Tensor own = lumped(scaled(student, options), teacher.ids.to(student.device()));
+  return (target.exp() * (target - own)).sum() * (options.temperature * options.temperature);
 }
 
 at::Tensor mean_square_distance(const at::Tensor& a, const at::Tensor& b) {

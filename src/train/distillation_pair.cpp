@@ -60,6 +60,18 @@ void check_pair(const DistillOptions& options, const Model& teacher, const Model
                 "--top-k {}: the models have {} tokens",
                 options.kl.top_k,
                 teacher.config.vocabulary);
+  if (!options.teacher_cache.empty()) {
+    LINSCAN_CHECK(options.kl.top_k > 0 && options.kl.top_k < teacher.config.vocabulary,
+                  kUsage,
+                  "--cache-teacher keeps the likeliest tokens of every row: name how many with "
+                  "--top-k, fewer than the {} that there are",
+                  teacher.config.vocabulary);
+    LINSCAN_CHECK(options.weights.kl > 0 && !options.weights.compares_states(),
+                  kUsage,
+                  "--cache-teacher keeps predictions: with --loss {} the teacher {}",
+                  to_string(options.weights),
+                  options.weights.compares_states() ? "has to run for its states" : "is not asked");
+  }
   for (const Model* model : {&teacher, &student}) {
     LINSCAN_CHECK(
         !model->config.learned_positions || options.text.context <= model->config.max_positions,

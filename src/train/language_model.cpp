@@ -24,7 +24,7 @@ TrainBatch next_token_batch(const std::vector<std::vector<int32_t>>& windows) {
     ids.insert(ids.end(), window.begin(), window.end() - 1);
     targets.insert(targets.end(), window.begin() + 1, window.end());
   }
-  return {at::tensor(ids, at::kLong), at::tensor(targets, at::kLong), BatchLayout(lengths)};
+  return {at::tensor(ids, at::kLong), at::tensor(targets, at::kLong), BatchLayout(lengths), {}};
 }
 
 std::vector<TrainBatch> next_token_batches(const TokenWindows& windows, int64_t batch_rows) {

@@ -70,11 +70,15 @@ TrainBatch TrainingText::batch(const RunOptions& run, int64_t step, int64_t micr
   const int64_t windows = run.windows_of_micro_batch(options_.context);
   const int64_t first = (step * run.accumulation(options_.context) + micro) * windows;
   std::vector<std::vector<int32_t>> rows;
+  std::vector<int64_t> begins;
   for (int64_t i = first; i < first + windows; ++i) {
+    begins.push_back(order_->window(i));
     rows.emplace_back(static_cast<size_t>(order_->window_tokens()));
-    shards_->copy(order_->window(i), std::span<int32_t>(rows.back()));
+    shards_->copy(begins.back(), std::span<int32_t>(rows.back()));
   }
-  return next_token_batch(rows);
+  TrainBatch batch = next_token_batch(rows);
+  batch.windows = std::move(begins);
+  return batch;
 }
 
 Json TrainingText::describe() const {

@@ -31,7 +31,7 @@ class TrainingText {
   const TokenShards& shards() const { return *shards_; }
   const WindowOrder& order() const { return *order_; }
   const TokenWindows& held_out() const { return held_out_; }
-  // Micro-batch `micro` of step `step`.
+  // Micro-batch `micro` of step `step`; a window is told by its first token's place in the text.
   TrainBatch batch(const RunOptions& run, int64_t step, int64_t micro) const;
   // "data" of a result.
   Json describe() const;

@@ -65,6 +65,22 @@ def test_losses_on_states_follow_the_plan(cut, tmp_path):
     assert result["after"]["mse"] <= result["before"]["mse"] * 1.02  # the closed form is its optimum, on the text it saw
 
 
+def test_a_remembered_teacher_is_the_teacher_itself(cut, tmp_path):
+    """Same bits with and without the cache; a second run does not ask the teacher for anything that the first one saw."""
+    options = ["--top-k", 8, "--lr", 3e-3]
+    result_of(cut["linear"], tmp_path / "plain", *options, steps=12)
+    cache = tmp_path / "teacher.cache"
+    first = result_of(cut["linear"], tmp_path / "first", *options, "--cache-teacher", cache, steps=12)["teacher_cache"]
+    second = result_of(cut["linear"], tmp_path / "second", *options, "--cache-teacher", cache, steps=12)["teacher_cache"]
+    assert first["windows_added"] == second["windows_read"] == 12 * 1024 // 64 and second["windows_added"] == 0
+    for run in ("first", "second"):
+        assert changed_tensors(tmp_path / "plain" / "model", tmp_path / run / "model") == []
+    refused(distill(cut["linear"], tmp_path / "other", "--top-k", 4, "--cache-teacher", cache, steps=1), "of another top-k (8, not 4)")
+    refused(distill(cut["linear"], tmp_path / "other", "--cache-teacher", cache, steps=1), "--top-k", code=2)
+    refused(distill(cut["linear"], tmp_path / "other", "--top-k", 4, "--cache-teacher", cache, "--loss", "kl=1,mse=1", steps=1), "for its states", code=2)
+    assert not (tmp_path / "other" / "model").exists()
+
+
 @pytest.mark.parametrize("train", ["projections:auto", "last:1", "lora:2", "all"])
 def test_every_choice_trains(train, cut, tmp_path):
     result = result_of(cut["refit"], tmp_path / "run", "--train", train)

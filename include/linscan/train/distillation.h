@@ -50,6 +50,9 @@ struct HeldOutText {
 // Windows of one token predict nothing and are left out.
 HeldOutText held_out_text(const TokenWindows& windows, int64_t batch_rows);
 
+class BatchTeacher;
+class TeacherCache;
+
 struct DistillationOptions {
   DistillationWeights weights;
   KlOptions kl;
@@ -57,6 +60,9 @@ struct DistillationOptions {
   // after block b is compared with the teacher's resid_post.{aligned[b] - 1}. Needed where the
   // weights compare states.
   std::vector<int64_t> aligned;
+  // Where the teacher's predictions are kept and looked up; nullptr: it runs for every batch. Only
+  // for kl with top_k, without losses on states.
+  TeacherCache* cache = nullptr;
   bool checkpointing = false;
   int64_t tokens_per_micro_batch = 0;
 };
@@ -88,7 +94,7 @@ class DistillationObjective : public Objective {
   // The losses on logits, with their weights and times `weight`. Gradients go to the head's
   // parameters at once, and those of the student's normed states to `gradient`.
   LossParts prediction_losses(const TrainBatch& batch,
-                              const ForwardStates& teacher,
+                              BatchTeacher& teacher,
                               const ForwardStates& student,
                               double weight,
                               at::Tensor* gradient);

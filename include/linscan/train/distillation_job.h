@@ -29,6 +29,9 @@ struct DistillOptions {
   std::optional<EditHistory> history;
   DistillationWeights weights;
   KlOptions kl;
+  // A file that keeps the teacher's kl.top_k predictions for later epochs and other students;
+  // empty: none. For kl with top_k and without losses on states.
+  std::filesystem::path teacher_cache;
   // kMaps also trains the projections of the history; so does kProjections without blocks.
   TrainChoice train;
 

@@ -44,6 +44,20 @@ at::Tensor kl_divergence(const at::Tensor& teacher,
                          const at::Tensor& student,
                          const KlOptions& options);
 
+// What a teacher predicts in each row: its K likeliest tokens, and all others together.
+struct TopPredictions {
+  at::Tensor ids;                // (N, K) int64, in no order
+  at::Tensor log_probabilities;  // (N, K + 1) at a temperature; the last column: all others
+};
+
+// Of logits (N, V) floating; 0 < options.top_k < V.
+TopPredictions top_predictions(const at::Tensor& logits, const KlOptions& options);
+
+// kl_divergence with options.top_k, of a teacher whose top_predictions these are.
+at::Tensor kl_from_top(const TopPredictions& teacher,
+                       const at::Tensor& student,
+                       const KlOptions& options);
+
 // The sum over rows of the mean over features of (a - b)^2. a, b  (N, C) floating.
 at::Tensor mean_square_distance(const at::Tensor& a, const at::Tensor& b);
 

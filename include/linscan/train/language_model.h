@@ -23,6 +23,7 @@ struct TrainBatch {
   at::Tensor ids;      // (N) int64 host
   at::Tensor targets;  // (N) int64 host
   BatchLayout layout;
+  std::vector<int64_t> windows;  // what tells them apart in their text, where somebody wants that
 };
 
 // Every window predicts its tokens but the first from those before. `windows` are rows of at least
