@@ -79,6 +79,7 @@ std::vector<Finalist> cross_validate(const Model& model,
     }
   }
   std::vector<Finalist> finalists;
+  finalists.reserve(parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     finalists.push_back({candidates[i], pooled(parts[i])});
   }

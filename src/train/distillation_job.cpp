@@ -242,6 +242,11 @@ Json Distillation::evaluate_written() {
 
 Json Distillation::run() {
   prepare_text();
+  if (device_.is_cpu()) {
+    options_.run.require_memory(TrainableModel::held_bytes(student_source_, train_, dtype_) +
+                                teacher_source_.weights.parameters() *
+                                    static_cast<int64_t>(c10::elementSize(dtype_)));
+  }
   teacher_.emplace(teacher_source_, dtype_, device_);
   open_cache();
   std::optional<TrainableModel> student;

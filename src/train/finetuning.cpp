@@ -231,11 +231,12 @@ void Finetuning::write_trained(const TrainableModel& model,
 
 Finetuning::SeedRun Finetuning::train_seed(uint64_t seed) {
   const at::Device device = parse_device(options_.run.device);
-  TrainableModel model(source_,
-                       options_.train,
-                       choose_compute_dtype(options_.run.dtype, stored_in_16_bits(source_), device),
-                       device,
-                       seed);
+  const at::ScalarType dtype =
+      choose_compute_dtype(options_.run.dtype, stored_in_16_bits(source_), device);
+  if (device.is_cpu()) {
+    options_.run.require_memory(TrainableModel::held_bytes(source_, options_.train, dtype));
+  }
+  TrainableModel model(source_, options_.train, dtype, device, seed);
   ClassificationObjective objective(model, task_.set, objective_options(seed));
   const TrainOptions options = train_options(seed);
   const TrainResult result = train(model, objective, options);

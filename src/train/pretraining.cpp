@@ -232,11 +232,12 @@ Json Pretraining::run() {
   prepare_text();
   const at::Device device = parse_device(options_.run.device);
   // Weights are fp32 masters; what is multiplied in is a choice of its own.
-  model_.emplace(*source_,
-                 TrainChoice{},
-                 choose_compute_dtype(options_.run.dtype, stored_in_16_bits(*source_), device),
-                 device,
-                 options_.run.seed);
+  const at::ScalarType dtype =
+      choose_compute_dtype(options_.run.dtype, stored_in_16_bits(*source_), device);
+  if (device.is_cpu()) {
+    options_.run.require_memory(TrainableModel::held_bytes(*source_, TrainChoice{}, dtype));
+  }
+  model_.emplace(*source_, TrainChoice{}, dtype, device, options_.run.seed);
   log::info("{} parameters, {} training tokens in windows of {}, {} held out",
             model_->trained_numbers(),
             text_->order().windows() * options_.text.context,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "linscan/base/error.h"
+#include "linscan/base/system.h"
 
 namespace linscan {
 
@@ -27,6 +28,17 @@ int64_t RunOptions::windows_of_micro_batch(int64_t window) const {
 
 int64_t RunOptions::accumulation(int64_t window) const {
   return batch_tokens / (windows_of_micro_batch(window) * window);
+}
+
+void RunOptions::require_memory(int64_t bytes) const {
+  const int64_t limit = memory_limit_or_default(memory_limit);
+  LINSCAN_CHECK(
+      bytes <= limit,
+      kInput,
+      "weights, gradients and moments of this training hold {}, more than the limit of {}; "
+      "raise --memory-limit, train fewer weights or use a machine with more memory",
+      format_bytes(bytes),
+      format_bytes(limit));
 }
 
 TrainOptions RunOptions::to_train() const {

@@ -44,6 +44,28 @@ bool takes_lora(Slot slot, const at::Tensor& weight) {
          slot != Slot::kRouterWeight && slot != Slot::kSharedRouterWeight;
 }
 
+bool trains(const DecoderConfig& config, const TrainChoice& choice, const WeightKey& key) {
+  const bool projection = (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
+                          std::ranges::find(choice.blocks, key.block) != choice.blocks.end();
+  switch (choice.kind) {
+    case TrainChoice::Kind::kAll:
+      return true;
+    case TrainChoice::Kind::kMaps:
+      return is_map(key.slot) || projection;
+    case TrainChoice::Kind::kProjections:
+      return projection;
+    case TrainChoice::Kind::kLast:
+      if (key.slot == Slot::kHead && config.tied_head) {
+        return false;  // it is the embedding
+      }
+      return key.block == kOutsideBlocks ? key.slot >= Slot::kFinalNormWeight
+                                         : key.block >= config.blocks() - choice.count;
+    case TrainChoice::Kind::kLora:
+      return false;
+  }
+  return false;
+}
+
 // Normal numbers that are the same on every device: drawn on the host.
 at::Tensor draw(at::IntArrayRef shape, double deviation, uint64_t seed) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
@@ -83,31 +105,25 @@ TrainableModel::TrainableModel(const Model& source,
   taken_.clear();
 }
 
-bool TrainableModel::trains(const WeightKey& key) const {
-  const int64_t blocks = config().blocks();
-  const bool projection = (key.slot == Slot::kDownWeight || key.slot == Slot::kDownBias) &&
-                          std::ranges::find(choice_.blocks, key.block) != choice_.blocks.end();
-  switch (choice_.kind) {
-    case TrainChoice::Kind::kAll:
-      return true;
-    case TrainChoice::Kind::kMaps:
-      return is_map(key.slot) || projection;
-    case TrainChoice::Kind::kProjections:
-      return projection;
-    case TrainChoice::Kind::kLast:
-      if (key.slot == Slot::kHead && config().tied_head) {
-        return false;  // it is the embedding
-      }
-      return key.block == kOutsideBlocks ? key.slot >= Slot::kFinalNormWeight
-                                         : key.block >= blocks - choice_.count;
-    case TrainChoice::Kind::kLora:
-      return false;
+int64_t TrainableModel::held_bytes(const Model& source,
+                                   const TrainChoice& choice,
+                                   at::ScalarType compute_dtype) {
+  constexpr int64_t kTrainedBytes = 4 * sizeof(float);  // weight, gradient, two moments
+  int64_t bytes = 0;
+  std::set<const TensorView*> seen;  // a tied head is one tensor
+  for (const auto& [key, weight] : source.weights.all()) {
+    if (seen.insert(weight.tensor).second) {
+      bytes +=
+          weight.tensor->elements() * (trains(source.config, choice, key)
+                                           ? kTrainedBytes
+                                           : static_cast<int64_t>(c10::elementSize(compute_dtype)));
+    }
   }
-  return false;
+  return bytes;
 }
 
 void TrainableModel::take_weight(const WeightKey& key, const MappedWeight& weight) {
-  const bool trained = trains(key);
+  const bool trained = trains(config(), choice_, key);
   at::Tensor& taken = taken_[weight.tensor];
   if (!taken.defined()) {
     const at::Tensor stored =

@@ -65,6 +65,10 @@ def test_losses_on_states_follow_the_plan(cut, tmp_path):
     assert result["after"]["mse"] <= result["before"]["mse"] * 1.02  # the closed form is its optimum, on the text it saw
 
 
+def test_memory_limit_is_checked_before_anything_is_loaded(cut, tmp_path):
+    refused(distill(cut["linear"], tmp_path / "run", "--train", "all", "--memory-limit", "8MiB", steps=1), "weights, gradients and moments", "8.00 MiB")
+
+
 def test_a_remembered_teacher_is_the_teacher_itself(cut, tmp_path):
     """Same bits with and without the cache; a second run does not ask the teacher for anything that the first one saw."""
     options = ["--top-k", 8, "--lr", 3e-3]

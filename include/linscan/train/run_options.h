@@ -29,12 +29,16 @@ struct RunOptions {
   uint64_t seed = 0;
   std::string device = "auto";
   std::string dtype = "auto";
-  int64_t memory_limit = 0;  // of analyses on the way; 0: four fifths of what is free
+  int64_t memory_limit = 0;  // bytes of the host; 0: four fifths of what is free
 
   // Micro-batches of a step with windows of `window` tokens each, and windows of a micro-batch.
   // Throws Error(kUsage) where the sizes do not divide one another.
   int64_t windows_of_micro_batch(int64_t window) const;
   int64_t accumulation(int64_t window) const;
+
+  // Throws Error(kInput) where a training on the host that holds `bytes` for weights, gradients and
+  // moments does not fit in the limit.
+  void require_memory(int64_t bytes) const;
 
   // For train(): all of this; `config` stays to be filled.
   TrainOptions to_train() const;

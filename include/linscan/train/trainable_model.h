@@ -66,6 +66,12 @@ class TrainableModel {
   TrainableModel(const TrainableModel&) = delete;
   TrainableModel& operator=(const TrainableModel&) = delete;
 
+  // Bytes that such a model holds through a training: its weights, and gradients and moments of the
+  // trained ones. Activations come on top.
+  static int64_t held_bytes(const Model& source,
+                            const TrainChoice& choice,
+                            at::ScalarType compute_dtype);
+
   const DecoderConfig& config() const { return source_.config; }
   const Model& source() const { return source_; }
   at::Device device() const { return loader_.device(); }
@@ -100,7 +106,6 @@ class TrainableModel {
 
   void take_weight(const WeightKey& key, const MappedWeight& weight);
   void add_lora(const WeightKey& key, const at::Tensor& base, uint64_t seed);
-  bool trains(const WeightKey& key) const;
   // Weights of a block as functions of the leaves.
   BlockWeights block(int64_t block);
 
