@@ -265,24 +265,29 @@ void run(const AnalyzeOptions& o) {
                o.model,
                model.config.max_positions);
   }
+  const DamageOptions damage = damage_options(model, options);
+  const SpanOptions spans{.longest = o.spans,
+                          .damage = options.metrics.damage,
+                          .sample_tokens = damage.sample_tokens,
+                          .seed = damage.seed,
+                          .variants = damage.variants};
   if (o.dry_run) {
-    std::cout << plan_analysis(model, windows, options).dump(1) << '\n';
+    Json plan = plan_analysis(model, windows, options);
+    if (options.metrics.damage) {
+      plan["damage"] = plan_damage(model, windows, damage);
+    }
+    if (o.spans > 0) {
+      plan["spans"] = plan_spans(model, windows, spans);
+    }
+    std::cout << plan.dump(1) << '\n';
     return;
   }
   Analysis analysis = analyze(model, windows, options);
   if (options.metrics.damage && analysis.failure.empty()) {
-    add_damage(model, windows, damage_options(model, options), analysis.result);
+    add_damage(model, windows, damage, analysis.result);
   }
   if (o.spans > 0 && analysis.failure.empty()) {
-    const DamageOptions damage = damage_options(model, options);
-    add_spans(model,
-              windows,
-              {.longest = o.spans,
-               .damage = options.metrics.damage,
-               .sample_tokens = damage.sample_tokens,
-               .seed = damage.seed,
-               .variants = damage.variants},
-              analysis.result);
+    add_spans(model, windows, spans, analysis.result);
   }
   if (probe && analysis.failure.empty()) {
     add_probe(model,

@@ -46,29 +46,55 @@ Json error_counts(std::span<const Variant> linear) {
   return {{"edges", token_error_edges()}, {"stream", stream}, {"update", update}};
 }
 
+// What is run: every block removed (not the only one of a model, without which nothing is left),
+// then every block replaced by its map where the text determines one.
+struct Edits {
+  EditData data;
+  bool removable, maps;
+  std::vector<EditPlan> plans;
+  VariantOptions variants;
+};
+
+Edits edits_of(const Model& model, const TokenWindows& windows, const DamageOptions& options) {
+  const int64_t blocks = model.config.blocks();
+  Edits edits{split_held_out(windows, options.sample_tokens, options.seed),
+              blocks > 1,
+              false,
+              {},
+              options.variants};
+  edits.maps = edits.data.fit_tokens() > model.config.hidden + 1;
+  const auto add = [&](Method method) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      edits.plans.push_back(Recipe{method, {}}.on({block}));
+    }
+  };
+  if (edits.removable) {
+    add(Method::kRemove);
+  }
+  if (edits.maps) {
+    add(Method::kLinear);
+  }
+  edits.variants.progress = "damage";
+  edits.variants.keep_weights = false;
+  edits.variants.held_out = true;
+  return edits;
+}
+
 }  // namespace
+
+Json plan_damage(const Model& model, const TokenWindows& windows, const DamageOptions& options) {
+  const Edits edits = edits_of(model, windows, options);
+  return plan_variants(model, edits.data, edits.plans, edits.variants);
+}
 
 void add_damage(const Model& model,
                 const TokenWindows& windows,
                 const DamageOptions& options,
                 Json& result) {
   const int64_t blocks = model.config.blocks();
-  const EditData data = split_held_out(windows, options.sample_tokens, options.seed);
-  const bool maps = data.fit_tokens() > model.config.hidden + 1;
-  std::vector<EditPlan> plans;
-  for (const Method method : {Method::kRemove, Method::kLinear}) {
-    for (int64_t block = 0; block < blocks && (maps || method == Method::kRemove); ++block) {
-      plans.push_back(Recipe{method, {}}.on({block}));
-    }
-  }
-  VariantOptions variants = options.variants;
-  variants.progress = "damage";
-  variants.keep_weights = false;
-  variants.held_out = true;
-  // A model of one block has nothing left without it.
-  const bool removable = blocks > 1;
-  const VariantRun run =
-      run_variants(model, data, std::span(plans).subspan(removable ? 0 : 1), variants);
+  const Edits edits = edits_of(model, windows, options);
+  const auto& [data, removable, maps, plans, variants] = edits;
+  const VariantRun run = run_variants(model, data, plans, variants);
   const std::span<const Variant> all = run.variants;
   const std::span<const Variant> removed = all.first(removable ? static_cast<size_t>(blocks) : 0);
   const std::span<const Variant> linear = all.subspan(removed.size());

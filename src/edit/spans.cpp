@@ -17,6 +17,19 @@ Json explained(const FitRecord& fit) {
           {"held_out", held_out ? Json(1 - *fit.held_out->unexplained) : Json(nullptr)}};
 }
 
+VariantOptions variant_options(const SpanOptions& options) {
+  VariantOptions variants = options.variants;
+  variants.progress = "spans";
+  variants.keep_weights = false;
+  variants.predictions = options.damage;
+  variants.held_out = true;
+  return variants;
+}
+
+bool determines_maps(const Model& model, const EditData& data) {
+  return data.fit_tokens() > model.config.hidden + 1;
+}
+
 }  // namespace
 
 std::vector<EditPlan> span_plans(const DecoderConfig& config,
@@ -46,18 +59,15 @@ void add_spans(const Model& model,
            {"fit_tokens", data.fit_tokens()},
            {"held_out_tokens", data.measured_tokens()},
            {"maps", Json::array()}};
-  if (data.fit_tokens() <= model.config.hidden + 1) {
+  if (!determines_maps(model, data)) {
     spans["missing"] = fmt::format(
         "{} tokens do not determine a map of {} features", data.fit_tokens(), model.config.hidden);
     return;
   }
-  VariantOptions variants = options.variants;
-  variants.progress = "spans";
-  variants.keep_weights = false;
-  variants.predictions = options.damage;
-  variants.held_out = true;
-  const VariantRun run = run_variants(
-      model, data, span_plans(model.config, Method::kLinear, options.longest), variants);
+  const VariantRun run = run_variants(model,
+                                      data,
+                                      span_plans(model.config, Method::kLinear, options.longest),
+                                      variant_options(options));
   for (const Variant& variant : run.variants) {
     const FitRecord& fit = variant.fits.front();
     Json entry = {{"begin", fit.begin}, {"end", fit.end}, {"update", explained(fit)}};
@@ -68,6 +78,15 @@ void add_spans(const Model& model,
     }
     spans["maps"].push_back(std::move(entry));
   }
+}
+
+Json plan_spans(const Model& model, const TokenWindows& windows, const SpanOptions& options) {
+  const EditData data = split_held_out(windows, options.sample_tokens, options.seed);
+  std::vector<EditPlan> plans;
+  if (determines_maps(model, data)) {
+    plans = span_plans(model.config, Method::kLinear, options.longest);
+  }
+  return plan_variants(model, data, plans, variant_options(options));
 }
 
 }  // namespace linscan

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -182,6 +183,27 @@ VariantRun run_variants(const Model& model,
     done += part.size();
   } while (done < plans.size());
   return result;
+}
+
+Json plan_variants(const Model& model,
+                   const EditData& data,
+                   std::span<const EditPlan> plans,
+                   const VariantOptions& options) {
+  const PassMemory memory(model, data, plans, options);
+  const PassDivision division = memory.divide(options.memory_limit);
+  int64_t most = 0;
+  int64_t passes = 0;
+  size_t done = 0;
+  do {
+    const size_t count = std::min(division.at_once, plans.size() - done);
+    most = std::max(most, memory.bytes(done, count, division.spill));
+    done += count;
+    ++passes;
+  } while (done < plans.size());
+  return {{"plans", plans.size()},
+          {"passes", passes},
+          {"stream_in", division.spill ? "file" : "memory"},
+          {"memory_bytes", {{"total", most}, {"limit", options.memory_limit}}}};
 }
 
 }  // namespace linscan

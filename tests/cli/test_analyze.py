@@ -137,6 +137,16 @@ def test_dry_run_prints_a_plan_and_runs_nothing(model, ids, tmp_path):
     assert result.stdout and not out.exists()
 
 
+def test_dry_run_counts_the_edits_of_damage_and_spans(model, ids):
+    def plan(*arguments):
+        return json.loads(analyze(model, "--data", ids, "--ctx", 32, "--metrics", "linearity,damage", "--dry-run", *arguments, check=0).stdout)
+    blocks = json.loads((model / "config.json").read_text())["num_hidden_layers"]
+    whole = plan("--spans", blocks)
+    assert whole["damage"]["plans"] == 2 * blocks and whole["spans"]["plans"] == blocks * (blocks + 1) // 2
+    assert whole["spans"]["passes"] == 1 and whole["spans"]["memory_bytes"]["total"] > 0
+    assert "spans" not in plan()
+
+
 def test_dump_works_with_few_tokens_and_no_metrics(model, tmp_path):
     few = harness.write_ids(tmp_path / "few.i32", [1, 2, 3])
     dump = harness.our_activations(model, few, 32, tmp_path / "dump.safetensors")

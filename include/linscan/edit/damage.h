@@ -28,4 +28,7 @@ void add_damage(const Model& model,
                 const DamageOptions& options,
                 Json& result);
 
+// plan_variants of that.
+Json plan_damage(const Model& model, const TokenWindows& windows, const DamageOptions& options);
+
 }  // namespace linscan

@@ -36,4 +36,7 @@ void add_spans(const Model& model,
                const SpanOptions& options,
                Json& result);
 
+// plan_variants of that.
+Json plan_spans(const Model& model, const TokenWindows& windows, const SpanOptions& options);
+
 }  // namespace linscan

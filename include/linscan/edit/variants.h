@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "linscan/base/json.h"
 #include "linscan/edit/plan.h"
 #include "linscan/edit/token_errors.h"
 #include "linscan/model/model.h"
@@ -105,5 +106,12 @@ VariantRun run_variants(const Model& model,
                         const EditData& data,
                         std::span<const EditPlan> plans,
                         const VariantOptions& options);
+
+// How run_variants would run them, without running: {"plans", "passes", "stream_in" ("memory" or
+// "file"), "memory_bytes": {"total", "limit"}}.
+Json plan_variants(const Model& model,
+                   const EditData& data,
+                   std::span<const EditPlan> plans,
+                   const VariantOptions& options);
 
 }  // namespace linscan
