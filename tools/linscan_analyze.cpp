@@ -244,7 +244,6 @@ std::optional<ProbeData> read_probe_data(const AnalyzeOptions& o, bool wanted) {
 }
 
 void run(const AnalyzeOptions& o) {
-  keep_freed_memory();
   set_threads(o.compute.threads);
   const AnalysisOptions options = to_analysis(o);
   const std::optional<ProbeData> probe = read_probe_data(o, options.metrics.probe);

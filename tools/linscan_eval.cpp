@@ -223,7 +223,6 @@ void write_outputs(const EvalOptions& o, const Evaluation& evaluation) {
 }
 
 void run(const EvalOptions& o) {
-  keep_freed_memory();
   set_threads(o.compute.threads);
   const EvaluationOptions options = to_evaluation(o);
   // Outputs and inputs are checked before the work, not after it.

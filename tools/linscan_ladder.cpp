@@ -140,7 +140,6 @@ void write_outputs(const LadderOptions& o, const Json& result) {
 
 void run(const LadderOptions& o) {
   const auto start = std::chrono::steady_clock::now();
-  keep_freed_memory();
   set_threads(o.compute.threads);
   LadderRequest request;
   request.recipes = recipes_of(o);

@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
     arguments.values[argument.substr(0, equals)] = argument.substr(equals + 1);
   }
   try {
+    linscan::keep_freed_memory();
     return run(argv[1], argv[2], argv[3], arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "train_steps: %s\n", error.what());

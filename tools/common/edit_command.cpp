@@ -300,7 +300,6 @@ void EditCommand::run() {
 }  // namespace
 
 void run_edit(const EditOptions& options) {
-  keep_freed_memory();
   set_threads(options.compute.threads);
   LINSCAN_CHECK(!options.blocks.empty() || !options.drop.empty() || !options.plan.empty(),
                 kUsage,

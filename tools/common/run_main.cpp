@@ -15,6 +15,7 @@
 #include "linscan/base/interrupt.h"
 #include "linscan/base/log.h"
 #include "linscan/base/progress.h"
+#include "linscan/base/system.h"
 #include "linscan/base/version.h"
 
 namespace linscan::tools {
@@ -145,6 +146,7 @@ int ToolApp::run(int argc, char** argv, const std::function<void()>& body) {
   log::configure(name_, level);
   Progress::set_enabled(!general_.quiet);
   install_interrupt_handlers();
+  keep_freed_memory();
   try {
     body();
     std::cout.flush();
