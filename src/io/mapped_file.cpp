@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "linscan/base/error.h"
 
 namespace linscan {
@@ -32,16 +33,6 @@ int64_t round_down_to_page(int64_t offset) {
 int64_t round_up_to_page(int64_t offset) {
   return round_down_to_page(offset + page_size() - 1);
 }
-
-// Closes the descriptor on every way out; the mapping does not need it.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) {
-      close(fd);
-    }
-  }
-};
 
 // An unlinked temporary file with room for `bytes` bytes made from the file `origin`.
 int open_temporary(int64_t bytes, const std::string& origin) {

@@ -87,30 +87,30 @@ TeacherCache::TeacherCache(std::filesystem::path file,
   const auto cannot = [&](const char* what) {
     fail_input("{}: cannot be {}: {}", file_.string(), what, std::strerror(errno));
   };
-  fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0) {
+  opened_.fd = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (opened_.fd < 0) {
     cannot("opened");
   }
-  if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+  if (flock(opened_.fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      cannot("locked");
+    }
     writable_ = false;
     log::info("{}: another run writes to it; it is only read", file_.string());
   }
   struct stat about{};
-  if (fstat(fd_, &about) != 0) {
+  if (fstat(opened_.fd, &about) != 0) {
     cannot("read");
   }
   if (about.st_size == 0 && writable_) {
     write_header(key);
     return;
   }
+  if (about.st_size < kHeaderBytes && !writable_) {
+    return;  // its writer has only just made it
+  }
   check_header(key);
   read_index(about.st_size);
-}
-
-TeacherCache::~TeacherCache() {
-  if (fd_ >= 0) {
-    close(fd_);
-  }
 }
 
 void TeacherCache::write_header(const Json& key) {
@@ -123,12 +123,12 @@ void TeacherCache::write_header(const Json& key) {
                 text.size());
   text.resize(kHeaderBytes, ' ');
   text.back() = '\n';
-  write_all(fd_, file_, 0, text);
+  write_all(opened_.fd, file_, 0, text);
 }
 
 void TeacherCache::check_header(const Json& key) const {
   std::string text(kHeaderBytes, '\0');
-  const bool whole = read_all(fd_, 0, text.data(), kHeaderBytes);
+  const bool whole = read_all(opened_.fd, 0, text.data(), kHeaderBytes);
   const Json header = Json::parse(whole ? text : std::string(), nullptr, /*exceptions=*/false);
   LINSCAN_CHECK(header.is_object() && header.value("schema", Json()) == kSchema &&
                     header.value("of", Json()).is_object(),
@@ -157,20 +157,22 @@ void TeacherCache::check_header(const Json& key) const {
 void TeacherCache::read_index(int64_t bytes) {
   while (end_ + record_bytes_ <= bytes) {
     RecordHead head{};
-    LINSCAN_CHECK(
-        read_all(fd_, end_, &head, sizeof(head)), kInput, "{}: cannot be read", file_.string());
+    LINSCAN_CHECK(read_all(opened_.fd, end_, &head, sizeof(head)),
+                  kInput,
+                  "{}: cannot be read",
+                  file_.string());
     offsets_[head.window] = end_;  // the last one counts: an earlier one may be damaged
     end_ += record_bytes_;
   }
   // What a kill left of a record would stand in the way of the next one.
-  if (end_ < bytes && writable_ && ftruncate(fd_, end_) != 0) {
+  if (end_ < bytes && writable_ && ftruncate(opened_.fd, end_) != 0) {
     fail_input("{}: cannot be written: {}", file_.string(), std::strerror(errno));
   }
 }
 
 bool TeacherCache::read_record(int64_t offset) {
   RecordHead head{};
-  if (!read_all(fd_, offset, record_.data(), record_bytes_)) {
+  if (!read_all(opened_.fd, offset, record_.data(), record_bytes_)) {
     return false;
   }
   std::memcpy(&head, record_.data(), sizeof(head));
@@ -231,7 +233,7 @@ void TeacherCache::add(std::span<const int64_t> windows, const TopPredictions& p
       RecordHead head{window, {}};
       checksum(window, payload, payload_bytes).copy(head.sum.data(), kSumDigits);
       std::memcpy(record_.data(), &head, sizeof(head));
-      write_all(fd_, file_, end_, {record_.data(), record_.size()});
+      write_all(opened_.fd, file_, end_, {record_.data(), record_.size()});
       offsets_[window] = end_;
       end_ += record_bytes_;
       ++added_;

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "linscan/base/json.h"
 #include "linscan/train/distillation_loss.h"
 
@@ -30,7 +31,6 @@ class TeacherCache {
   // window_rows  rows of every window, top_k tokens of every row.
   // While another process writes to the file it is only read: what is missing is not kept.
   TeacherCache(std::filesystem::path file, const Json& key, int64_t window_rows, int64_t top_k);
-  ~TeacherCache();
   TeacherCache(const TeacherCache&) = delete;
   TeacherCache& operator=(const TeacherCache&) = delete;
 
@@ -52,7 +52,7 @@ class TeacherCache {
   std::filesystem::path file_;
   int64_t window_rows_, top_k_;
   int64_t ids_bytes_, record_bytes_;
-  int fd_ = -1;
+  Descriptor opened_;
   bool writable_ = true;
   int64_t end_ = kHeaderBytes;
   std::unordered_map<int64_t, int64_t> offsets_;  // of records, by window

@@ -105,6 +105,14 @@ TEST_F(TeacherCacheTest, OtherKey_IsRefusedByName) {
   EXPECT_NE(refusal(kKey).find("not a file of a teacher's predictions"), std::string::npos);
 }
 
+TEST_F(TeacherCacheTest, FileThatItsWriterHasOnlyJustMade_HoldsNothing) {
+  open();
+  std::filesystem::resize_file(file_, 0);
+  TeacherCache other(file_, kKey, kRows, kTopK);
+  EXPECT_FALSE(other.find(std::vector<int64_t>{0}));
+  EXPECT_EQ(other.describe()["windows"], 0);
+}
+
 TEST_F(TeacherCacheTest, SecondWriter_OnlyReads) {
   const TopPredictions first = predictions(1, 1);
   open()->add(std::vector<int64_t>{0}, first);
